@@ -1,0 +1,30 @@
+"""Energies over probability measures: a sum of weighted terms that knows nothing of grids, particles or time.
+
+`build.py` holds the functions users write (`entropy() + potential(V)`), `terms.py` and `interaction.py`
+what each term can compute, `energy.py` the sum, `named.py` potentials with compiled gradients,
+`equilibrium.py` minimisers in closed form.
+
+Choices: potentials are plain NumPy of points, differentiated automatically; `kl(target)` is a function
+returning entropy + potential and not a term, so that KL flows and Fokker-Planck are visibly the same.
+Turned down: an energy class per equation (the combinations multiply) and symbolic energies.
+"""
+
+from wgf.energies.build import entropy, interaction, internal, kl, potential
+from wgf.energies.energy import Energy
+from wgf.energies.equilibrium import Minimum
+from wgf.energies.named import DoubleWell, Logistic, NegativeLogDensity, Quadratic, Ring
+
+__all__ = [
+    "DoubleWell",
+    "Energy",
+    "Logistic",
+    "Minimum",
+    "NegativeLogDensity",
+    "Quadratic",
+    "Ring",
+    "entropy",
+    "interaction",
+    "internal",
+    "kl",
+    "potential",
+]

@@ -1,0 +1,81 @@
+"""What a measure is, and the two doors through which users' measures come in.
+
+A Protocol and not a base class: anything with these methods is a measure, a user's own class too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from wgf import checks
+from wgf.errors import MeasureError
+
+# Reference bad values of a measure argument; shared by every callable that takes one.
+BAD_MEASURES = (3.0, "x", None, float("nan"), [1.0, float("nan")], np.zeros((0, 2)))
+
+
+@runtime_checkable
+class Measure(Protocol):
+    """A probability measure on R^d.
+
+    dimension: d. mean() (d,), cov() (d, d), sample(n, rng) (n, d).
+    Kinds with a density have pdf(x), log_density(x): (..., d) -> (...), score(x): (..., d) -> (..., d).
+    """
+
+    @property
+    def dimension(self) -> int: ...
+    def mean(self) -> np.ndarray: ...
+    def cov(self) -> np.ndarray: ...
+    def sample(self, n: int, rng: int | np.random.Generator) -> np.ndarray: ...
+
+
+@runtime_checkable
+class HasDensity(Protocol):
+    """A measure that knows its density."""
+
+    @property
+    def dimension(self) -> int: ...
+    def pdf(self, x: np.ndarray) -> np.ndarray: ...
+
+
+def _measure(name: str, value: Any, sizes: checks.Sizes) -> Any:
+    if isinstance(value, type) or not (hasattr(value, "sample") or hasattr(value, "pdf")):
+        raise checks.refuse(name, "a measure (Gaussian, Density, Particles, ...)", value, TypeError)
+    return value
+
+
+measure = checks.Kind("a measure", _measure, BAD_MEASURES)
+
+
+def locations(dimension: int, x: Any) -> np.ndarray:
+    """`x` as float points of shape (..., d), refused when the last axis is not d."""
+    result = checks.as_float("x", x)
+    if result.ndim == 0 or result.shape[-1] != dimension:
+        raise ValueError(
+            f"x must have shape (..., {dimension}), got {result.shape}."
+            + (" On the line write x[:, None]." if dimension == 1 else "")
+        )
+    return result
+
+
+bad_locations = (np.array([np.nan]), np.array(0.0), np.zeros((2, 7)), "a", None)
+at = checks.Kind("points of shape (..., d)", lambda name, value, sizes: value, bad_locations)
+
+
+def require_density(value: Any, name: str, purpose: str) -> HasDensity:
+    """`value` when it has a density, else a MeasureError saying who needed it and the way out."""
+    if not hasattr(value, "pdf"):
+        raise MeasureError(
+            f"{purpose} needs a density, and {name} is a {type(value).__name__}, which has none. "
+            "Use Mixture.kde(x, bandwidth) or Density.from_measure(particles, grid)."
+        )
+    return value
+
+
+def frozen(x: Any) -> np.ndarray:
+    """A private read-only float64 copy: measures are values."""
+    result = np.array(x, dtype=np.float64)
+    result.flags.writeable = False
+    return result
