@@ -43,6 +43,7 @@ class Kind:
     bad: tuple[Any, ...]
 
     def __call__(self, name: str, value: Any, sizes: Sizes | None = None) -> Any:
+        """The converted value, or the refusal."""
         return self.convert(name, value, {} if sizes is None else sizes)
 
     def advise(self, advice: str) -> Kind:
@@ -319,7 +320,7 @@ def array(*shape: str | int) -> Kind:
     sample = np.ones(tuple(3 if isinstance(s, str) else s for s in shape))
     with_nan, with_inf = sample.copy(), sample.copy()
     with_nan.flat[-1], with_inf.flat[0] = NAN, INF
-    empty = np.zeros((0,) + sample.shape[1:])
+    empty = np.zeros((0, *sample.shape[1:]))
     deeper = np.ones((2, *sample.shape, 1))
     return Kind(words, convert, (with_nan, with_inf, empty, deeper, "a", None, sample + 1j))
 

@@ -79,7 +79,9 @@ class Problem:
     def grid(self, cells: int | tuple[int, ...]) -> Grid:
         """The problem's box cut into cells; ValueError when there is no box."""
         if self.bounds is None:
-            raise ValueError("bounds must be given for a grid scheme, got None. Write Problem(..., bounds=(low, high)).")
+            raise ValueError(
+                "bounds must be given for a grid scheme, got None. Write Problem(..., bounds=(low, high))."
+            )
         return Grid(self.bounds, cells, self.boundary)
 
     def cached(self, key: Hashable, build: Callable[[], T]) -> T:

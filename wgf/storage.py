@@ -35,7 +35,9 @@ def write(path: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> N
         os.replace(temporary, target)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"path {path!r} could not be written: {error}. Choose a writable folder.") from error
+        raise CheckpointError(
+            f"path {path!r} could not be written: {error}. Choose a writable folder."
+        ) from error
 
 
 def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -71,8 +71,8 @@ class Trajectory:
         missing = {"dissipation", "energy_start", "energy_end"} - set(self.stats)
         if missing:
             raise WgfError(
-                "the dissipation defect was not recorded: solve with record=['dissipation'] and a scheme that "
-                "knows its metric speed (grid and JKO schemes; not stochastic particles)."
+                "the dissipation defect was not recorded: solve with record=['dissipation'] and a scheme "
+                "that knows its metric speed (grid and JKO schemes; not stochastic particles)."
             )
         return float(self.stats["energy_end"] - self.stats["energy_start"] + self.stats["dissipation"])
 
@@ -87,7 +87,9 @@ class Trajectory:
         """Header and arrays of a file holding this trajectory."""
         kinds, arrays = storage.pack_measures(self.measures)
         arrays |= {f"record/{name}": value for name, value in self.record.items()}
-        header = {name: storage.plain(getattr(self, name)) for name in ("status", "stats", "timings", "provenance")}
+        header = {
+            name: storage.plain(getattr(self, name)) for name in ("status", "stats", "timings", "provenance")
+        }
         return {**header, "kinds": kinds}, {**arrays, "times": self.times}
 
     @classmethod
@@ -110,7 +112,9 @@ class Trajectory:
         kinds = {getattr(m, "kind", None) for m in self.measures}
         first = self.measures[0]
         if len(kinds) != 1 or first.kind not in ("density", "particles", "quantiles"):
-            raise WgfError(f"to_xarray needs saved measures of one array kind, got {sorted(map(str, kinds))}.")
+            raise WgfError(
+                f"to_xarray needs saved measures of one array kind, got {sorted(map(str, kinds))}."
+            )
         coordinates: dict[str, Any] = {"time": self.times}
         if first.kind == "density":
             axes = [f"x{k}" for k in range(first.dimension)]

@@ -13,7 +13,7 @@ from wgf.energies.interaction import Interaction
 from wgf.energies.terms import Entropy, Internal, Potential
 from wgf.errors import MeasureError
 from wgf.measures import Density, Particles
-from wgf.measures.base import at, measure
+from wgf.measures.base import location_kind, measure
 from wgf.measures.nodes import nodes
 
 Term = Entropy | Internal | Potential | Interaction
@@ -91,13 +91,13 @@ class Energy:
             return self
         return Energy(tuple((c, e.at(t) if isinstance(e, Potential) else e) for c, e in self.terms))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def potential_value(self, x: np.ndarray) -> np.ndarray:
         """The sum of coefficient * V at x (..., d), (...)."""
         x = checks.as_float("x", x)
         return sum((c * term.values(x) for c, term in self.potentials), np.zeros(x.shape[:-1]))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def potential_gradient(self, x: np.ndarray) -> np.ndarray:
         """The sum of coefficient * grad V at x (..., d), (..., d); in the dtype of x."""
         x = checks.as_float("x", x)
@@ -115,7 +115,8 @@ class Energy:
         Raises MeasureError when a term has no value there (the entropy of a cloud).
 
         >>> import wgf
-        >>> round((wgf.entropy() + wgf.potential(lambda x: 0.5 * (x**2).sum(-1))).value(wgf.Gaussian(0, 1)), 6)
+        >>> energy = wgf.entropy() + wgf.potential(lambda x: 0.5 * (x**2).sum(-1))
+        >>> round(energy.value(wgf.Gaussian(0, 1)), 6)
         -0.918939
         """
         points = nodes(measure)

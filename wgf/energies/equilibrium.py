@@ -54,7 +54,7 @@ def _gibbs(energy: Any, problem: Any, named: list[tuple[float, Any]]) -> Minimum
         floor = float(energy.potential_value(grid.centers).min())
         weight = cell_averages(lambda x: np.exp(-(energy.potential_value(x) - floor) / temperature), grid)
         total = float(weight.sum() * grid.volume)
-        return Minimum(Density(grid, weight / total), floor - temperature * np.log(total))
+        return Minimum(Density(grid, weight / total), float(floor - temperature * np.log(total)))
     if len(named) == 1:
         c, V = named[0]
         if isinstance(V, NegativeLogDensity) and c == temperature:

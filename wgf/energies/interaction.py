@@ -30,10 +30,10 @@ class Interaction:
     kind = "interaction"
 
     def __repr__(self) -> str:
-        return f"interaction({getattr(self.W, "__name__", None) or repr(self.W)})"
+        return f"interaction({getattr(self.W, '__name__', None) or repr(self.W)})"
 
     def value(self, nodes: Nodes) -> float:
-        """Half the double sum of mass mass W over pairs of nodes, without the diagonal if W(0) is infinite."""
+        """Half the double sum of mass mass W over pairs; the diagonal is left out if W(0) is infinite."""
         total = 0.0
         for rows, z in _blocks(nodes.x, nodes.x):
             total += float(nodes.mass[rows] @ self._finite(z) @ nodes.mass)

@@ -83,7 +83,9 @@ def takes_time(f: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return len(positional) >= 2 and (positional[1].default is inspect.Parameter.empty or positional[1].name == "t")
+    return len(positional) >= 2 and (
+        positional[1].default is inspect.Parameter.empty or positional[1].name == "t"
+    )
 
 
 @final
@@ -101,7 +103,7 @@ class Potential:
     kind = "potential"
 
     def __repr__(self) -> str:
-        return f"potential({getattr(self.V, "__name__", None) or repr(self.V)})"
+        return f"potential({getattr(self.V, '__name__', None) or repr(self.V)})"
 
     @cached_property
     def time_dependent(self) -> bool:

@@ -49,7 +49,9 @@ def write(path: str, trajectory: Trajectory, resume: dict[str, Any], state: Any)
     storage.write(path, {**header, "resume": storage.plain(resume)}, {**arrays, **storage.pack_state(state)})
 
 
-def restore(path: str, expected: dict[str, Any], template: Any) -> tuple[Any, int, Any, Trajectory, Any] | None:
+def restore(
+    path: str, expected: dict[str, Any], template: Any
+) -> tuple[Any, int, Any, Trajectory, Any] | None:
     """(state, step, generator state, saved trajectory, totals) of a checkpoint, None when there is no file.
 
     Raises CheckpointError when the file is of another run, naming every difference.

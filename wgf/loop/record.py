@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from wgf.errors import MeasureError, SchemeError
 
 RECORDABLE = ("energy", "mass", "mean", "cov", "minimum", "dissipation")
@@ -67,14 +65,15 @@ class Recorder:
         return self.totals["dissipation"]
 
     def _energy(self, problem: Any, state: Any, measure: Any) -> float:
-        own = getattr(self.scheme, "energy", None)
-        return float(own(problem, state)) if callable(own) else problem.energy.value(measure)
+        if hasattr(self.scheme, "energy"):
+            return float(self.scheme.energy(problem, state))
+        return problem.energy.value(measure)
 
     def count(self, problem: Any, before: Any, after: Any, info: Any, dt: float) -> None:
         """Add what one step learnt to the totals."""
         totals = self.totals
         totals["iterations"] += info.iterations
-        totals["max_residual"] = max(totals["max_residual"], info.residual)
+        totals["max_residual"] = max(totals["max_residual"], float(info.residual))
         totals["fallback_steps"] += not info.accepted
         totals["substeps"] += info.substeps
         if not totals["known"]:
@@ -107,7 +106,9 @@ class Recorder:
         self.times, self.measures, self.totals = list(saved.times), list(saved.measures), dict(totals)
         for name in self.names:
             if name not in saved.record:
-                raise SchemeError(f"record must hold what the checkpoint holds ({list(saved.record)}), got {name!r}.")
+                raise SchemeError(
+                    f"record must hold what the checkpoint holds ({list(saved.record)}), got {name!r}."
+                )
             self.values[name] = list(saved.record[name])
 
     def stats(self, state: Any) -> dict[str, Any]:
@@ -119,5 +120,4 @@ class Recorder:
             result["dissipation"] = self.totals["dissipation"]
             result["energy_start"] = self.totals["energy_start"]
             result["energy_end"] = self._energy(problem, state, self.scheme.measure(problem, state))
-        own = getattr(self.scheme, "stats", None)
-        return result | (own(state) if callable(own) else {})
+        return result | (self.scheme.stats(state) if hasattr(self.scheme, "stats") else {})

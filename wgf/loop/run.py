@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from wgf import checks
-from wgf.loop import checkpoint as checkpoints
 from wgf.errors import ConvergenceError, DivergedError, NotFiniteError, SchemeError
+from wgf.loop import checkpoint as checkpoints
 from wgf.loop.guards import find_fault
 from wgf.loop.lattice import save_at_kind, save_steps, steps_of
-from wgf.problem import Problem
 from wgf.loop.provenance import compile_clock, provenance
 from wgf.loop.record import RECORDABLE, Recorder
+from wgf.problem import Problem
 from wgf.schemes.names import known, scheme_kind
 from wgf.trajectory import Trajectory
 
@@ -89,7 +89,11 @@ def solve(
     steps, dt = steps_of(t_end, dt)
     wanted = save_steps(save_at, t_end, steps, dt)
     run = _Run(problem, scheme, steps, dt, t_end, seed, record, checkpoint)
-    with _progress_bar(steps, progress, scheme) as advance, _interrupts() as interrupted, compile_clock() as clock:
+    with (
+        _progress_bar(steps, progress, scheme) as advance,
+        _interrupts() as interrupted,
+        compile_clock() as clock,
+    ):
         run.begin(wanted)
         saved_at = time.monotonic()
         try:
@@ -239,7 +243,11 @@ def _progress_bar(steps: int, progress: bool | None, scheme: Any) -> Iterator[Ca
     from tqdm import tqdm
 
     with tqdm(total=steps, desc=type(scheme).__name__, unit="step", mininterval=0.2) as bar:
-        yield lambda number: bar.update(number - bar.n) and None
+
+        def advance(number: int) -> None:
+            bar.update(number - bar.n)
+
+        yield advance
 
 
 @contextmanager

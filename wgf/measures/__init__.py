@@ -21,4 +21,14 @@ from wgf.measures.uniform import Uniform
 
 KINDS = {c.kind: c for c in (Barenblatt, Density, Gaussian, Mixture, Particles, Quantiles, Uniform)}
 
-__all__ = ["Barenblatt", "Density", "Gaussian", "Grid", "Measure", "Mixture", "Particles", "Quantiles", "Uniform"]
+__all__ = [
+    "Barenblatt",
+    "Density",
+    "Gaussian",
+    "Grid",
+    "Measure",
+    "Mixture",
+    "Particles",
+    "Quantiles",
+    "Uniform",
+]

@@ -103,4 +103,3 @@ def _rebinned(measure: Any, grid: Grid) -> np.ndarray:
         share = np.clip(overlap, 0, None) / grid.spacing[axis]
         result = np.moveaxis(np.tensordot(share, result, axes=(1, axis)), 0, axis)
     return result
-

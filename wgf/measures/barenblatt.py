@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv, gammaln, stdtr, stdtrit
 
 from wgf import checks
-from wgf.measures.base import at, frozen, locations
+from wgf.measures.base import frozen, location_kind, locations
 from wgf.measures.gaussian import levels, mean_kind, on_the_line
 
 
@@ -39,7 +39,9 @@ class Barenblatt:
     def __init__(self, dimension: int, m: float, t0: float, center: Any = None) -> None:
         d = dimension
         if m == 1 or m <= d / (d + 2):
-            raise ValueError(f"m must be > {d / (d + 2):.3g} and not 1 in dimension {d}, got {m}. For m = 1: Gaussian.")
+            raise ValueError(
+                f"m must be > {d / (d + 2):.3g} and not 1 in dimension {d}, got {m}. For m = 1: Gaussian."
+            )
         self.center = frozen(np.zeros(d) if center is None else center)
         if self.center.shape != (d,):
             raise ValueError(f"center must have shape ({d},), got {self.center.shape}.")
@@ -56,7 +58,9 @@ class Barenblatt:
         self.scale = float(np.sqrt(self.C / self.k) * t0**self.b)
 
     def __repr__(self) -> str:
-        return f"Barenblatt(dimension={self.dimension}, m={self.m}, t0={self.t0}, center={self.center.tolist()})"
+        return (
+            f"Barenblatt(dimension={self.dimension}, m={self.m}, t0={self.t0}, center={self.center.tolist()})"
+        )
 
     @property
     def dimension(self) -> int:
@@ -82,20 +86,20 @@ class Barenblatt:
         z = (locations(self.dimension, x) - self.center) / self.scale
         return z, (z**2).sum(-1)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def pdf(self, x: np.ndarray) -> np.ndarray:
         """The density at x (..., d); exactly 0 outside the support."""
         _, r2 = self._shape(x)
         top = self.t0**-self.a * self.C ** (self.p if self.m > 1 else -self.p)
         return top * (np.clip(1 - r2, 0, None) ** self.p if self.m > 1 else (1 + r2) ** -self.p)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log pdf at x (..., d); -inf outside the support."""
         with np.errstate(divide="ignore"):
             return np.log(self.pdf(x))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def score(self, x: np.ndarray) -> np.ndarray:
         """grad log pdf at x (..., d); 0 outside the support, where there is no density to climb."""
         z, r2 = self._shape(x)
@@ -116,7 +120,7 @@ class Barenblatt:
             r2 = rng.gamma(d / 2, size=n) / rng.gamma(self.p - d / 2, size=n)
         return self.center + self.scale * np.sqrt(r2)[:, None] * direction
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         z = (checks.as_float("x", x) - on_the_line(self).center[0]) / self.scale
@@ -125,7 +129,7 @@ class Barenblatt:
         freedom = 2 * self.p - 1  # (1 + z^2)^-p is a Student density in z sqrt(freedom)
         return stdtr(freedom, z * np.sqrt(freedom))
 
-    @checks.checked(u=at)
+    @checks.checked(u=location_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
         u, center = levels(u), on_the_line(self).center[0]

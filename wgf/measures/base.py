@@ -25,10 +25,21 @@ class Measure(Protocol):
     """
 
     @property
-    def dimension(self) -> int: ...
-    def mean(self) -> np.ndarray: ...
-    def cov(self) -> np.ndarray: ...
-    def sample(self, n: int, rng: int | np.random.Generator) -> np.ndarray: ...
+    def dimension(self) -> int:
+        """d."""
+        ...
+
+    def mean(self) -> np.ndarray:
+        """The mean, (d,)."""
+        ...
+
+    def cov(self) -> np.ndarray:
+        """The covariance, (d, d)."""
+        ...
+
+    def sample(self, n: int, rng: int | np.random.Generator) -> np.ndarray:
+        """n points, (n, d)."""
+        ...
 
 
 @runtime_checkable
@@ -36,8 +47,13 @@ class HasDensity(Protocol):
     """A measure that knows its density."""
 
     @property
-    def dimension(self) -> int: ...
-    def pdf(self, x: np.ndarray) -> np.ndarray: ...
+    def dimension(self) -> int:
+        """d."""
+        ...
+
+    def pdf(self, x: np.ndarray) -> np.ndarray:
+        """The density at x (..., d)."""
+        ...
 
 
 def _measure(name: str, value: Any, sizes: checks.Sizes) -> Any:
@@ -61,7 +77,7 @@ def locations(dimension: int, x: Any) -> np.ndarray:
 
 
 bad_locations = (np.array([np.nan]), np.array(0.0), np.zeros((2, 7)), "a", None)
-at = checks.Kind("points of shape (..., d)", lambda name, value, sizes: value, bad_locations)
+location_kind = checks.Kind("points of shape (..., d)", lambda name, value, sizes: value, bad_locations)
 
 
 def require_density(value: Any, name: str, purpose: str) -> HasDensity:

@@ -10,7 +10,7 @@ import numpy as np
 from wgf import checks
 from wgf.errors import MeasureError
 from wgf.measures.averages import average_density, cell_averages
-from wgf.measures.base import at, frozen, locations
+from wgf.measures.base import frozen, location_kind, locations
 from wgf.measures.base import measure as measure_kind
 from wgf.measures.gaussian import on_the_line
 from wgf.measures.grid import Grid
@@ -27,7 +27,9 @@ def _values(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
 
 
 values_kind = checks.Kind(
-    "finite cell averages", _values, (np.array([np.nan, 1.0]), np.array([np.inf]), np.zeros(0), "a", None, 1.0)
+    "finite cell averages",
+    _values,
+    (np.array([np.nan, 1.0]), np.array([np.inf]), np.zeros(0), "a", None, 1.0),
 )
 
 
@@ -74,7 +76,9 @@ class Density:
         if isinstance(measure, Density) and measure.grid == grid:
             return measure
         if measure.dimension != grid.dimension:
-            raise ValueError(f"measure must have the grid's dimension {grid.dimension}, got {measure.dimension}.")
+            raise ValueError(
+                f"measure must have the grid's dimension {grid.dimension}, got {measure.dimension}."
+            )
         return cls(grid, average_density(measure, grid))
 
     def __repr__(self) -> str:
@@ -121,13 +125,13 @@ class Density:
                 result[j, i] = result[i, j]
         return result
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def pdf(self, x: np.ndarray) -> np.ndarray:
         """The density at x (..., d): constant in each cell, 0 outside the box."""
         index, inside = self.grid.indices(locations(self.dimension, x))
         return np.where(inside, self.values[index], 0.0)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log pdf at x (..., d); -inf where there is no mass."""
         with np.errstate(divide="ignore"):
@@ -138,7 +142,9 @@ class Density:
         """n independent points (n, d): a cell by its mass, then uniform inside it."""
         masses = self.values.ravel()
         if masses.min() < 0:
-            raise MeasureError(f"this Density has a negative cell ({masses.min():.2e}) and cannot be sampled.")
+            raise MeasureError(
+                f"this Density has a negative cell ({masses.min():.2e}) and cannot be sampled."
+            )
         chosen = rng.choice(masses.size, size=n, p=masses / masses.sum())
         index = np.stack(np.unravel_index(chosen, self.grid.cells), axis=-1)
         low = np.array(self.grid.bounds)[:, 0]
@@ -149,12 +155,12 @@ class Density:
         on_the_line(self)
         return Quantiles(self.grid.edges(0), self.values / self.values.sum())
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         return self.to_quantiles().cdf(x)
 
-    @checks.checked(u=at)
+    @checks.checked(u=location_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
         return self.to_quantiles().quantile(u)

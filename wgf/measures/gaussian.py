@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from wgf import checks
 from wgf.errors import MeasureError
-from wgf.measures.base import at, frozen, locations
+from wgf.measures.base import frozen, location_kind, locations
 
 SYMMETRY_TOLERANCE = 1e-8  # relative; a user's covariance may carry rounding, not a mistake
 LOG_2PI = float(np.log(2 * np.pi))
@@ -97,18 +97,18 @@ class Gaussian:
             raise MeasureError("this Gaussian has a singular covariance and so no density.")
         return (x - self.center) @ (self._vectors / self._std)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log pdf at x (..., d)."""
         z = self._whiten(locations(self.dimension, x))
         return -0.5 * (z**2).sum(-1) - np.log(self._std).sum() - 0.5 * self.dimension * LOG_2PI
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def pdf(self, x: np.ndarray) -> np.ndarray:
         """The density at x (..., d)."""
         return np.exp(self.log_density(x))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def score(self, x: np.ndarray) -> np.ndarray:
         """grad log pdf at x (..., d): -cov^-1 (x - mean)."""
         return -self._whiten(locations(self.dimension, x)) @ (self._vectors / self._std).T
@@ -119,12 +119,12 @@ class Gaussian:
         z = rng.standard_normal((n, self.dimension))
         return self.center + (z * self._std) @ self._vectors.T
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         return ndtr((checks.as_float("x", x) - self.center[0]) / self._line())
 
-    @checks.checked(u=at)
+    @checks.checked(u=location_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
         return self.center[0] + self._line() * ndtri(levels(u))

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from wgf import checks
 from wgf.errors import MeasureError
 from wgf.kernels import mixture as kernels
-from wgf.measures.base import at, frozen, locations
+from wgf.measures.base import frozen, location_kind, locations
 from wgf.measures.gaussian import LOG_2PI, Gaussian, levels, on_the_line
 
 
@@ -36,7 +36,9 @@ def _bandwidth(name: str, value: Any, sizes: checks.Sizes) -> float | str:
 
 
 components_kind = checks.Kind("Gaussians", _components, ((), "a", None, 3.0, (1.0, 2.0), np.ones(2)))
-bandwidth_kind = checks.Kind("a standard deviation > 0 or 'scott'", _bandwidth, (0.0, -1.0, np.nan, "silver", None))
+bandwidth_kind = checks.Kind(
+    "a standard deviation > 0 or 'scott'", _bandwidth, (0.0, -1.0, np.nan, "silver", None)
+)
 
 
 @final
@@ -130,7 +132,7 @@ class Mixture:
         points = locations(self.dimension, x)
         return np.ascontiguousarray(points.reshape(-1, self.dimension)), points.shape
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log pdf at x (..., d)."""
         flat, shape = self._flat(x)
@@ -141,12 +143,12 @@ class Mixture:
             values = kernels.mixture_log_density(flat, self._log_weights, self.means, self._precisions)
         return values.reshape(shape[:-1])
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def pdf(self, x: np.ndarray) -> np.ndarray:
         """The density at x (..., d)."""
         return np.exp(self.log_density(x))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def score(self, x: np.ndarray) -> np.ndarray:
         """grad log pdf at x (..., d)."""
         flat, shape = self._flat(x)
@@ -169,7 +171,7 @@ class Mixture:
             return self.means[chosen] + z @ roots.T
         return self.means[chosen] + np.einsum("nij,nj->ni", roots[chosen], z)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         on_the_line(self)
@@ -177,7 +179,7 @@ class Mixture:
         z = (checks.as_float("x", x)[..., None] - self.means[:, 0]) / std
         return ndtr(z) @ self.weights
 
-    @checks.checked(u=at)
+    @checks.checked(u=location_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line by bracketed root finding, u in [0, 1] any shape."""
         u = levels(u)

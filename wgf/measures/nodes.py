@@ -57,7 +57,9 @@ def _quadrature(measure: Any) -> Nodes:
     require_density(measure, "measure", "an energy value")
     d = measure.dimension
     if d not in CELLS:
-        raise ValueError(f"measure must have dimension <= 3 for quadrature, got {d}. Use Particles of a sample.")
+        raise ValueError(
+            f"measure must have dimension <= 3 for quadrature, got {d}. Use Particles of a sample."
+        )
     grid = Grid(support_box(measure), CELLS[d])
     offsets, weights = gauss_offsets(grid.spacing)
     x = (grid.centers.reshape(-1, 1, d) + offsets).reshape(-1, d)

@@ -69,7 +69,9 @@ class Particles:
         try:
             table = np.genfromtxt(path, delimiter=",", names=True, dtype=None, encoding="utf8")
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"path {path!r} could not be read as comma-separated numbers: {error}") from None
+            raise CheckpointError(
+                f"path {path!r} could not be read as comma-separated numbers: {error}"
+            ) from None
         known = table.dtype.names or ()
         numeric = [name for name in known if table.dtype[name].kind in "iuf" and name != "weight"]
         chosen = numeric if columns is None else [known[c] if isinstance(c, int) else c for c in columns]
@@ -77,7 +79,9 @@ class Particles:
             if name not in known:
                 raise ValueError(f"columns must be among {list(known)}, got {name!r}.")
         if not chosen:
-            raise ValueError(f"columns must name at least one column of numbers of {path!r}, got {columns!r}.")
+            raise ValueError(
+                f"columns must name at least one column of numbers of {path!r}, got {columns!r}."
+            )
         x = np.stack([np.atleast_1d(table[name]).astype(float) for name in chosen], axis=1)
         return cls(x, np.atleast_1d(table["weight"]) if "weight" in known else None)
 

@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
-from wgf.measures.base import at, frozen, locations
+from wgf.measures.base import frozen, location_kind, locations
 from wgf.measures.gaussian import levels
 
 
@@ -60,7 +60,7 @@ class Quantiles:
         middle = 0.5 * (self.edges[:-1] + self.edges[1:]) - self.mean()
         return np.array([[self.masses @ (middle**2 + self.widths**2 / 12)]])
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def pdf(self, x: np.ndarray) -> np.ndarray:
         """The density at x (..., 1): constant in each cell, 0 outside."""
         point = locations(1, x)[..., 0]
@@ -69,7 +69,7 @@ class Quantiles:
         index = np.clip(index, 0, len(self.masses) - 1)
         return np.where(inside, (self.masses / self.widths)[index], 0.0)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log pdf at x (..., 1); -inf outside."""
         with np.errstate(divide="ignore"):
@@ -80,12 +80,12 @@ class Quantiles:
         """n independent points (n, 1); rng is an int or a Generator."""
         return self.quantile(rng.random(n))[:, None]
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function, x any shape: piecewise linear."""
         return np.interp(checks.as_float("x", x), self.edges, self._cumulative)
 
-    @checks.checked(u=at)
+    @checks.checked(u=location_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function, u in [0, 1] any shape."""
         return np.interp(levels(u) * self._cumulative[-1], self._cumulative, self.edges)

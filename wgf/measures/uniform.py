@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
-from wgf.measures.base import at, frozen, locations
+from wgf.measures.base import frozen, location_kind, locations
 from wgf.measures.gaussian import levels, on_the_line
 
 
@@ -44,20 +44,20 @@ class Uniform:
         """The covariance, (d, d): side^2 / 12 on the diagonal."""
         return np.diag(self._sides**2 / 12)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def pdf(self, x: np.ndarray) -> np.ndarray:
         """The density at x (..., d)."""
         x = locations(self.dimension, x)
         inside = ((x >= self._low) & (x <= self._high)).all(-1)
         return inside / np.prod(self._sides)
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def log_density(self, x: np.ndarray) -> np.ndarray:
         """log pdf at x (..., d); -inf outside the box."""
         with np.errstate(divide="ignore"):
             return np.log(self.pdf(x))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def score(self, x: np.ndarray) -> np.ndarray:
         """grad log pdf at x (..., d): zero."""
         return np.zeros_like(locations(self.dimension, x))
@@ -67,13 +67,13 @@ class Uniform:
         """n independent points (n, d); rng is an int or a Generator."""
         return self._low + self._sides * rng.random((n, self.dimension))
 
-    @checks.checked(x=at)
+    @checks.checked(x=location_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         on_the_line(self)
         return np.clip((checks.as_float("x", x) - self._low[0]) / self._sides[0], 0, 1)
 
-    @checks.checked(u=at)
+    @checks.checked(u=location_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
         on_the_line(self)

@@ -1,0 +1,191 @@
+"""One Langevin step for all particles, gradient and noise in one sweep: compiled `wgf.kernels.langevin`.
+
+A tile of particles is copied into first-level cache, padded to `TILE`, so that every loop has a fixed
+length, and leaves once: the traffic is one read and one write of the positions. A task is `CHUNK` tiles
+whatever the number of threads, and no task reads what another writes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, prange
+
+from wgf.kernels.cpu.philox import CHUNK, TILE, fill
+from wgf.kernels.langevin import DOUBLE_WELL, GIVEN, HEUN, INTEGRATORS, LEIMKUHLER_MATTHEWS, POTENTIALS
+from wgf.kernels.langevin import QUADRATIC, QUADRATIC_DIAGONAL, shaped
+from wgf.kernels.philox import NOISE
+
+compiled = njit(cache=True, fastmath={"contract"}, error_model="numpy")
+parallel = njit(cache=True, fastmath={"contract"}, error_model="numpy", parallel=True)
+
+
+@compiled
+def _quadratic(x, p, diagonal, move):
+    """p: center, then one row of the matrix per axis (one row in all if diagonal)."""
+    for k in range(x.shape[0]):
+        if diagonal:
+            c, a = p[0, k], p[1, k]
+            for i in range(TILE):
+                move[k, i] = a * (x[k, i] - c)
+            continue
+        for i in range(TILE):
+            move[k, i] = x.dtype.type(0.0)
+        for m in range(x.shape[0]):
+            c, a = p[0, m], p[1 + k, m]
+            for i in range(TILE):
+                move[k, i] += a * (x[m, i] - c)
+
+
+@compiled
+def _double_well(x, p, move):
+    """p: barrier, stiffness, tilt."""
+    quartic, stiffness, tilt = x.dtype.type(4.0) * p[0, 0], p[0, 1], p[0, 2]
+    one = x.dtype.type(1.0)
+    for i in range(TILE):
+        move[0, i] = quartic * x[0, i] * (x[0, i] * x[0, i] - one) + tilt
+    for k in range(1, x.shape[0]):
+        for i in range(TILE):
+            move[k, i] = stiffness * x[k, i]
+
+
+@compiled
+def _ring(x, p, move, scratch):
+    """p: squared radius, stiffness."""
+    for i in range(TILE):
+        scratch[0, i] = -p[0, 0]
+    for k in range(x.shape[0]):
+        for i in range(TILE):
+            scratch[0, i] += x[k, i] * x[k, i]
+    for k in range(x.shape[0]):
+        for i in range(TILE):
+            move[k, i] = p[0, 1] * scratch[0, i] * x[k, i]
+
+
+@compiled
+def _tame(move, scratch):
+    """move / (1 + |move|), particle by particle."""
+    one = move.dtype.type(1.0)
+    for i in range(TILE):
+        scratch[0, i] = move.dtype.type(0.0)
+    for k in range(move.shape[0]):
+        for i in range(TILE):
+            scratch[0, i] += move[k, i] * move[k, i]
+    for i in range(TILE):
+        scratch[0, i] = one / (one + np.sqrt(scratch[0, i]))
+    for k in range(move.shape[0]):
+        for i in range(TILE):
+            move[k, i] *= scratch[0, i]
+
+
+@compiled
+def _drift(x, kind, p, tamed, move, scratch):
+    """move = dt grad V(x), tamed on request; dt is in the parameters, and a given one in `move`, already."""
+    if kind == QUADRATIC_DIAGONAL or kind == QUADRATIC:
+        _quadratic(x, p, kind == QUADRATIC_DIAGONAL, move)
+    elif kind == DOUBLE_WELL:
+        _double_well(x, p, move)
+    elif kind != GIVEN:
+        _ring(x, p, move, scratch)
+    if tamed:
+        _tame(move, scratch)
+
+
+@compiled
+def _load(source, factor, lo, tile):
+    m = min(TILE, source.shape[1] - lo)
+    for k in range(source.shape[0]):
+        row = source[k, lo : lo + m]
+        for i in range(m):
+            tile[k, i] = factor * row[i]
+        for i in range(m, TILE):
+            tile[k, i] = source.dtype.type(0.0)
+
+
+@compiled
+def _make_noise(noise, spare, t, key, step, integrator):
+    """The normals of a step; of two steps, averaged, for Leimkuhler-Matthews."""
+    half = noise.dtype.type(0.5)
+    for k in range(noise.shape[0]):
+        fill(noise, k, t, step, NOISE, k, key, True)
+        if integrator == LEIMKUHLER_MATTHEWS:
+            fill(spare, 0, t, step + 1, NOISE, k, key, True)
+            for i in range(TILE):
+                noise[k, i] = half * (noise[k, i] + spare[0, i])
+
+
+@compiled
+def _average_drift(here, kind, p, amplitude, tamed, move, noise, there, again, spare):
+    """move = the mean of the moves at both ends of the Euler-Maruyama step: Heun's second stage."""
+    for k in range(here.shape[0]):
+        for i in range(TILE):
+            there[k, i] = here[k, i] - move[k, i] + amplitude * noise[k, i]
+    _drift(there, kind, p, tamed, again, spare)
+    half = here.dtype.type(0.5)
+    for k in range(here.shape[0]):
+        for i in range(TILE):
+            move[k, i] = half * (move[k, i] + again[k, i])
+
+
+@compiled
+def _store(here, move, noise, amplitude, lo, out):
+    m = min(TILE, out.shape[1] - lo)
+    for k in range(here.shape[0]):
+        row = out[k, lo : lo + m]
+        for i in range(m):
+            row[i] = here[k, i] - move[k, i] + amplitude * noise[k, i]
+
+
+@compiled
+def _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, chunk, out):
+    """The tiles of one task; scratch arrays are made once for all of them."""
+    here = np.empty((x.shape[0], TILE), x.dtype)
+    move, noise, there, again = np.empty_like(here), np.empty_like(here), np.empty_like(here), np.empty_like(here)
+    spare = np.empty((1, TILE), x.dtype)
+    tiles = (x.shape[1] + TILE - 1) // TILE
+    for t in range(chunk * CHUNK, min(chunk * CHUNK + CHUNK, tiles)):
+        lo = t * TILE
+        _load(x, x.dtype.type(1.0), lo, here)
+        if kind == GIVEN:
+            _load(gradient, dt, lo, move)
+        _drift(here, kind, p, tamed, move, spare)
+        _make_noise(noise, spare, t, key, step, integrator)
+        if integrator == HEUN:
+            _average_drift(here, kind, p, amplitude, tamed, move, noise, there, again, spare)
+        _store(here, move, noise, amplitude, lo, out)
+
+
+@parallel
+def _all(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, out):
+    tiles = (x.shape[1] + TILE - 1) // TILE
+    for chunk in prange((tiles + CHUNK - 1) // CHUNK):
+        _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, chunk, out)
+
+
+def langevin_step(
+    x: Any,
+    potential: str,
+    parameters: Any,
+    dt: float,
+    amplitude: float,
+    key: Any,
+    step: int,
+    integrator: str,
+    tamed: bool,
+) -> np.ndarray:
+    """Compiled form of `wgf.kernels.langevin.langevin_step`."""
+    kind = POTENTIALS[potential]
+    given = np.ascontiguousarray(parameters, x.dtype) if kind == GIVEN else np.empty((0, 0), x.dtype)
+    p = np.empty((0, 0), x.dtype) if kind == GIVEN else shaped(potential, parameters, dt, x)
+    out = np.empty_like(x)
+    real = x.dtype.type
+    run = _all if x.shape[1] > CHUNK * TILE else _one_chunk
+    run(x, kind, p, given, real(dt), real(amplitude), key, step, INTEGRATORS[integrator], tamed, out)
+    return out
+
+
+@compiled
+def _one_chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, out):
+    """A cloud of a single task needs no threads to be woken."""
+    _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, 0, out)
