@@ -107,7 +107,7 @@ class NoisyOrder:
         return bool(enough and low <= self.expected <= high and high - low <= 2 * self.half_width)
 
     def __str__(self) -> str:
-        return f"order {self.expected:g} in interval"
+        return f"order {self.expected:g} (95 %)"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 Array = np.ndarray
 COMMUTATOR_TOLERANCE = 1e-10  # relative, of A S - S A
@@ -126,7 +126,10 @@ def dilation_step(m: float, dimension: int, confinement: float = 0.0) -> Callabl
             low /= 2
         while gap(high) < 0:
             high *= 2
-        return float(brentq(gap, low, high, xtol=1e-300, rtol=4 * np.finfo(float).eps))
+        found = root_scalar(
+            gap, bracket=(low, high), method="brentq", xtol=1e-300, rtol=4 * np.finfo(float).eps
+        )
+        return float(found.root)
 
     return lambda mu, tau: np.array([solve(float(x), tau) for x in np.atleast_1d(mu)]).reshape(np.shape(mu))
 

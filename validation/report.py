@@ -13,7 +13,7 @@ from validation.claims import Claim, Result
 from validation.rates import Ladder, NoisyLadder
 
 WIDTH = 100
-MEASURED = 30  # columns of the measured value; the longest is an order with its interval
+MEASURED = 26  # columns of the measured value; the longest is an order with its interval
 SECONDS = 6
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = "os^Dv<>"

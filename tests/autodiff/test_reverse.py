@@ -195,7 +195,7 @@ def _write_into_the_tensor(x):
 
 
 @pytest.mark.parametrize(
-    "words, call",
+    ("words", "call"),
     [
         ("np.array([tensor])", lambda x: np.array([x])),
         ("np.array([tensor])", lambda x: np.array([x[0], x[1]])),

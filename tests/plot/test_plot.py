@@ -72,6 +72,20 @@ def test_a_trajectory_on_the_line_has_a_legend_with_times():
     )  # the last time is the last curve
 
 
+def test_the_times_shown_are_spread_over_the_way_and_not_over_the_clock():
+    centers = 1 - np.exp(-np.linspace(0, 20, 41))
+    measures = [wgf.Gaussian(c, 0.1) for c in centers]
+    run = SimpleNamespace(times=np.linspace(0, 20, 41), measures=measures, record={})
+    texts = [t.get_text() for t in plot.trajectory(run).axes[0].get_legend().get_texts()]
+    times = [float(t.removeprefix("t = ")) for t in texts]
+    assert times[0] == 0
+    assert times[-1] == 20
+    assert len(set(times)) == 6
+    assert sum(t <= 3 for t in times) >= 4  # by the clock it would be one
+    still = SimpleNamespace(times=np.arange(9.0), measures=[measures[0]] * 9, record={})
+    assert len(plot.trajectory(still).axes[0].get_lines()) == 6
+
+
 def test_recorded_energy_is_drawn_beside_the_densities():
     run = flow("density", 1)
     run.record = {"energy": np.exp(-TIMES)}

@@ -44,6 +44,14 @@ def test_the_least_energy_is_minus_d_log_z(radius, stiffness, diffusion):
     assert_allclose(ring_least_energy(radius, stiffness, diffusion), -diffusion * np.log(z), rtol=1e-9)
 
 
+def test_the_covariance_is_half_the_mean_square_radius():
+    def weight(r, power):
+        return r ** (1 + power) * np.exp(-((r**2 - 1) ** 2) / 0.2)
+
+    mass, square = (quad(weight, 0, 4, args=(power,), epsabs=1e-14)[0] for power in (0, 2))
+    assert_allclose(ring_equilibrium().cov(), square / mass / 2 * np.eye(2), rtol=1e-10)
+
+
 def test_the_start_is_the_gaussian_of_the_problem():
     problem = ring()
     x = np.array([[0.0, 0.0], [0.2, -0.3]])

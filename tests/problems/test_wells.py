@@ -102,6 +102,17 @@ def test_the_equilibrium_has_its_closed_normalisation():
     assert_allclose(late.pdf(x), np.exp(-((x[:, 0] ** 2 - 1) ** 2)) / z, rtol=1e-10)
 
 
+def test_the_tilt_enters_the_energy_and_the_reference_alike():
+    problem = tilted_wells(2, barrier=1.3, tilt=0.4, diffusion=0.6, stiffness=3.0)
+    x = np.array([[0.3, -0.2], [1.5, 0.7]])
+    expected = 1.3 * (x[:, 0] ** 2 - 1) ** 2 + 0.4 * x[:, 0] + 1.5 * x[:, 1] ** 2
+    assert_allclose(problem.energy.potential_value(x), expected, rtol=1e-13)
+    late = problem.exact(100.0)
+    assert_allclose(np.diff(late.log_density(x)), -np.diff(expected) / 0.6, rtol=1e-8)
+    below = late.line.cdf(np.sort(np.roots([5.2, 0, -5.2, 0.4]).real)[1])
+    assert_allclose(below, well_masses(1.3, 0.4, 0.6)[0], rtol=1e-9)
+
+
 @pytest.mark.parametrize("tilt", [0.0, 0.25, -0.7])
 def test_the_well_masses_are_the_integrals_of_the_gibbs_density(tilt):
     left, right = well_masses(1.3, tilt, 0.5)

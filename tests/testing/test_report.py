@@ -15,7 +15,7 @@ def a_small_check(outcome):
 
 
 @pytest.mark.parametrize(
-    "outcome, verdict, found",
+    ("outcome", "verdict", "found"),
     [
         ("fine", "held", "fine"),
         (Fault("off by 2"), "FAILED", "off by 2"),
@@ -45,7 +45,8 @@ def test_a_printed_report_fits_100_columns_and_names_every_check():
     lines = tuple(Line(f"check {k}", "held", "word " * 40, f"problem {k // 2}") for k in range(4))
     text = str(Report("check_scheme(" + "A" * 60 + ")", lines))
     assert max(map(len, text.splitlines())) <= 100
-    assert all(f"check {k}" in text for k in range(4)) and " problem 1\n" in text
+    assert all(f"check {k}" in text for k in range(4))
+    assert " problem 1\n" in text
 
 
 def test_nan_never_holds():

@@ -112,7 +112,8 @@ def test_wrong_noise_or_drift_is_caught(wrong):
 
 def test_a_wrong_clock_is_caught_on_the_way_though_the_equilibrium_is_right():
     found = failures(Sampler(drift=0.5, noise=1.0))  # everything at half the speed
-    assert "moments right on the way" in found and "distance right on the way" in found
+    assert "moments right on the way" in found
+    assert "distance right on the way" in found
     assert "equilibrium at rest" not in found
 
 
@@ -123,7 +124,7 @@ def test_a_deterministic_scheme_is_held_to_a_few_per_cent(wrong):
 
 
 @pytest.mark.parametrize(
-    "wrong, check",
+    ("wrong", "check"),
     [
         ({"leak": 1e-6}, "mass is kept"),
         ({"dip": 1e-3}, "density stays nonnegative"),
@@ -160,7 +161,7 @@ def _uses_global_randomness(self, problem, state, dt, rng):
 
 
 @pytest.mark.parametrize(
-    "scheme, check",
+    ("scheme", "check"),
     [
         (altered(supports=lambda self, problem: True), "answers supports"),
         (altered(supports=lambda self, problem: None if problem.bounds else ""), "answers supports"),
@@ -173,7 +174,10 @@ def _uses_global_randomness(self, problem, state, dt, rng):
         (altered(step=_counts_in_the_object), "same seed same bits"),
         (altered(step=_counts_in_the_object), "resume equals uninterrupted"),
         (altered(step=_uses_global_randomness), "same seed same bits"),
-        (altered(measure=lambda self, problem, s: wgf.Particles(np.ones((5, 3)))), "measure has the dimension"),
+        (
+            altered(measure=lambda self, problem, s: wgf.Particles(np.ones((5, 3)))),
+            "measure has the dimension",
+        ),
     ],
 )
 def test_a_broken_protocol_is_named(scheme, check):
@@ -204,7 +208,8 @@ def test_a_problem_without_exact_solution_is_checked_for_all_else():
     problem = wgf.Problem(LINE.energy, initial=LINE.initial, bounds=(-6, 6))
     report = check_scheme(Exact(), problem)
     verdicts = {line.name: line.verdict for line in report.lines}
-    assert verdicts["moments right late"] == "not applicable" and verdicts["mass is kept"] == "held"
+    assert verdicts["moments right late"] == "not applicable"
+    assert verdicts["mass is kept"] == "held"
 
 
 # ----------------------------------------------------------------------------------------- strict mode
@@ -222,7 +227,9 @@ class Careful(Sampler):
 
 
 def test_constructors_are_judged_only_when_strict():
-    assert "refuses bad settings" not in {line.name for line in check_scheme(Sampler(particles=50), LINE).lines}
+    assert "refuses bad settings" not in {
+        line.name for line in check_scheme(Sampler(particles=50), LINE).lines
+    }
     assert "refuses bad settings" in failures(Sampler(particles=50), strict=True)
     assert "refuses bad settings" not in failures(Careful(particles=50), strict=True)
 

@@ -79,6 +79,15 @@ def test_assignment_and_linear_programme_agree_on_hundred_points():
     np.testing.assert_allclose(w2_clouds(np.repeat(x, 2, 0), y), truth, rtol=1e-11)
 
 
+def test_weights_below_the_usual_solver_tolerance_are_transported():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 60, 1))
+    a, b = rng.dirichlet(np.full(60, 0.1)), rng.dirichlet(np.full(60, 0.1))
+    assert (a < 1e-7).sum() > 5
+    value = w2_clouds(x @ [[0.6, 0.8]], y @ [[0.6, 0.8]], a, b)
+    np.testing.assert_allclose(value, w2_1d(x[:, 0], y[:, 0], a, b), rtol=1e-10)
+
+
 def test_clouds_far_away_and_far_apart_keep_their_digits():
     (x, a), (y, b) = cloud(1, 6), cloud(2, 7)
     shift = np.array([1e6, 0.0])

@@ -15,6 +15,7 @@ Rules of every table made with it:
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import importlib
 import statistics
@@ -64,7 +65,12 @@ def _memory(field: str) -> float:
 
 
 def _reset_peak() -> float:
-    """Set the peak to the present level where the system allows it; returns the level, else NaN."""
+    """Set the peak to the present level where the system allows it; returns the level, else NaN.
+
+    Memory freed by earlier runs is handed back first (glibc), or it would hide what the next one takes.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         REFERENCES.write_text("5")
     except OSError:

@@ -55,6 +55,7 @@ class Reverse:
         self.level = next(_levels)
 
     def variable(self, value: Any) -> Tensor:
+        """A Tensor that came from no call: what is differentiated in."""
         return Tensor(value, self, Node(value, [], None, (), {}))
 
     def apply(self, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:

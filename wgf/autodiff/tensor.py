@@ -22,7 +22,9 @@ class Recorder(Protocol):
 
     level: int
 
-    def apply(self, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any: ...
+    def apply(self, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+        """The result of a call, remembered."""
+        ...
 
 
 def name_of(function: Callable[..., Any]) -> str:
@@ -170,26 +172,32 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of the value."""
         return self.value.shape
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return self.value.ndim
 
     @property
     def size(self) -> int:
+        """Number of entries."""
         return self.value.size
 
     @property
     def dtype(self) -> Any:
+        """Floating type of the value."""
         return self.value.dtype
 
     @property
     def T(self) -> Tensor:
+        """All axes reversed."""
         return np.transpose(self)  # type: ignore[return-value]
 
     @property
     def mT(self) -> Tensor:
+        """The last two axes exchanged."""
         return np.swapaxes(self, -1, -2)  # type: ignore[return-value]
 
     def __len__(self) -> int:
@@ -205,21 +213,26 @@ class Tensor:
         return f"Tensor({self.value!r})"
 
     def reshape(self, *shape: Any) -> Tensor:
+        """`np.reshape` with the shape as one tuple or as numbers."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[return-value]
 
     def transpose(self, *axes: Any) -> Tensor:
+        """`np.transpose` with the axes as one tuple or as numbers."""
         order = axes[0] if len(axes) == 1 else (axes or None)
         return np.transpose(self, order)  # type: ignore[return-value]
 
     def flatten(self) -> Tensor:
+        """One axis."""
         return self.reshape(-1)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """Another floating type; other types give a plain array, whose derivative is 0."""
         if np.dtype(dtype).kind == "f":
             return cast(self, dtype)
         return strip(self).astype(dtype)
 
     def copy(self) -> Tensor:
+        """The same values."""
         return self + 0
 
     __add__, __radd__ = _binary(np.add), _reflected(np.add)

@@ -58,8 +58,8 @@ def run(options: argparse.Namespace) -> int:
         options.save_at = options.t_end / 40
     record = options.record.split(",") if options.record else []
     trajectory = solve(
-        problem, scheme, t_end=options.t_end, dt=dt, seed=options.seed, save_at=options.save_at, record=record,
-        checkpoint=options.checkpoint, progress=False if options.json else None,
+        problem, scheme, t_end=options.t_end, dt=dt, seed=options.seed, save_at=options.save_at,
+        record=record, checkpoint=options.checkpoint, progress=False if options.json else None,
     )  # fmt: skip
     files = _write_files(trajectory, options)
     content: dict[str, Any] = {

@@ -19,7 +19,7 @@ from wgf.cli.commands import FAILED, FINE, say
 from wgf.errors import WgfError
 from wgf.kernels.registry import TABLE
 from wgf.loop import solve
-from wgf.problems import GALLERY
+from wgf.problems import ornstein_uhlenbeck
 from wgf.schemes import FokkerPlanck, Langevin, QuantileJKO
 from wgf.transport import distance
 
@@ -91,14 +91,16 @@ def _kernels() -> dict[str, dict[str, bool]]:
 
 def _self_check() -> list[dict[str, Any]]:
     """Three schemes on Ornstein-Uhlenbeck against the exact solution."""
-    problem = GALLERY["ornstein-uhlenbeck"]()
+    problem = ornstein_uhlenbeck()
+    exact = problem.exact
+    assert exact is not None
     found = []
     for scheme, bound in SELF_CHECK:
         started = time.perf_counter()
         check: dict[str, Any] = {"scheme": type(scheme).__name__, "bound": bound, "ok": False}
         try:
             run = solve(problem, scheme, t_end=0.5, dt=0.01, seed=0, progress=False)
-            check["w2"] = float(distance(run.final, problem.exact(0.5), "w2"))
+            check["w2"] = float(distance(run.final, exact(0.5), "w2"))
             check["ok"] = bool(check["w2"] < bound)
         except (WgfError, ValueError, ImportError) as error:
             check["error"] = str(error)

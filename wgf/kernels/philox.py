@@ -4,7 +4,9 @@ A counter-based generator has no state to carry, so the noise of a particle does
 of threads, on the number of particles, on what was drawn before or on whether the run was resumed.
 
 Run key: four uint32. Words 0 and 1 key the cipher, words 2 and 3 are xor-ed into the last two words of
-the counter, which is (group of particles, step, purpose, draw): 2^128 runs that share no counter.
+the counter, which is (group of particles, step, purpose, draw). Two runs can share a counter only if
+their keys agree in all but the few low bits that purposes and draws use: for keys drawn from a generator
+the probability is about 2^-100.
 
 Particle to counter: particles come in tiles of `TILE` = 4 `LANES`. Particle i of tile t = i // TILE, r =
 i % TILE, owns word r // LANES of counter group t * LANES + r % LANES; the draw is the coordinate. Four

@@ -88,7 +88,7 @@ def _ring(up: np.ndarray, down: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def substitute(rhs: np.ndarray, up: np.ndarray, down: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """phi of (1 + up_i + down_i) phi_i - up_i phi_{i-1} - down_i phi_{i+1} = rhs_i, open lines (faces, lines)."""
+    """phi of (1 + up_i + down_i) phi_i - up_i phi_{i-1} - down_i phi_{i+1} = rhs_i on open lines."""
     phi = rhs * q
     for i in range(1, len(up)):
         phi[i] += up[i] * phi[i - 1] * q[i]

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -69,12 +70,12 @@ def compile_clock() -> Iterator[Any]:
         def on_start(self, event: Any) -> None:
             self.depth += 1
             if self.depth == 1:
-                self._since = event.timestamp
+                self._since = time.perf_counter()
 
         def on_end(self, event: Any) -> None:
             self.depth -= 1
             if self.depth == 0:
-                self.duration += event.timestamp - self._since
+                self.duration += time.perf_counter() - self._since
 
     clock = Clock()
     with event.install_listener("numba:compile", clock):

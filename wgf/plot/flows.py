@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CURVES = 6  # times drawn into one axes: more cannot be told apart
 PANELS = 4  # times drawn side by side in the plane
+REST = 0.15  # share of the index in what counts as the way travelled
 FRAMES = 120  # of an animation; a longer trajectory is thinned
 
 
@@ -37,9 +38,9 @@ per_second = checks.integer(1, 60)
 def trajectory(trajectory: Any, path: str | None = None, *, bounds: Any = None, title: str = "") -> Figure:
     """Several times of a run in one picture; returns the matplotlib figure.
 
-    On the line: the densities at up to 6 saved times as curves from dark (early) to bright (late), with
+    On the line: the densities at up to 6 telling times as curves from dark (early) to bright (late), with
     the times in a legend, and the recorded energy beside them when there is one. In the plane: up to 4
-    saved times side by side on one colour scale. path: also write it there.
+    such times side by side on one colour scale. path: also write it there.
     """
     measures, times = list(trajectory.measures), np.asarray(trajectory.times)
     window = shapes.frame(measures, bounds)
@@ -52,13 +53,31 @@ def _when(t: float) -> str:
     return f"t = {t:.4g}"
 
 
+def _telling(measures: list[Any], most: int) -> list[int]:
+    """Indices of at most `most` measures, first and last among them, that differ about equally.
+
+    Flows relax exponentially: evenly spread times would show the equilibrium again and again. The way
+    travelled is measured by mean and deviations, with a little of the index so that rest counts too.
+    """
+    if len(measures) <= most:
+        return list(range(len(measures)))
+    places = np.array([np.append(m.mean(), np.sqrt(np.abs(np.diag(m.cov())))) for m in measures])
+    way = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(places, axis=0), axis=1)))
+    way = way / max(way[-1], 1e-300) + REST * np.linspace(0, 1, len(measures))
+    chosen = [0]
+    for k in range(1, most):
+        nearest = int(np.argmin(np.abs(way - way[-1] * k / (most - 1))))
+        chosen.append(min(max(nearest, chosen[-1] + 1), len(measures) - most + k))
+    return chosen
+
+
 def _curves(
     run: Any, measures: list[Any], times: np.ndarray, window: tuple[float, float], title: str
 ) -> Figure:
     energy = np.asarray((getattr(run, "record", None) or {}).get("energy", ()))
     beside = len(energy) == len(times) > 2
     figure, axes = style.blank(columns=2 if beside else 1, size=(9.2 if beside else 6.2, 3.8))
-    chosen = style.spread(len(times), CURVES)
+    chosen = _telling(measures, CURVES)
     for colour, k in zip(style.shades(len(chosen)), chosen, strict=True):
         shapes.draw_line(axes[0], measures[k], window, colour, _when(times[k]))
     style.dress(axes[0], "x", "density", title)
@@ -72,7 +91,7 @@ def _curves(
 
 
 def _panels(measures: list[Any], times: np.ndarray, window: list[tuple[float, float]], title: str) -> Figure:
-    chosen = style.spread(len(times), PANELS)
+    chosen = _telling(measures, PANELS)
     (a, b), (c, d) = window
     height = float(np.clip(2.7 * (d - c) / (b - a), 1.6, 5.0)) + 0.7
     figure, axes = style.blank(columns=len(chosen), size=(2.75 * len(chosen) + 0.6, height), sharey=True)

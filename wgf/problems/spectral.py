@@ -140,7 +140,7 @@ class SpectralFlow:
 
     potential: V of x (any shape). diffusion: D > 0. interval: (low, high). mobility: k, 1 by default; a
     mobility that vanishes at an end (k = 4 s, s = |x|^2, in the plane) needs no condition there. degree:
-    highest polynomial; 120 resolves the double well down to D = 0.25, 320 down to 0.02.
+    highest polynomial; 80 gives the slow rates, narrow initial densities need more (`unresolved` says).
 
     >>> flow = SpectralFlow(lambda x: 0.5 * x**2, 1.0, (-9.0, 9.0), degree=60)
     >>> flow.rates[:4].round(9).tolist()                # Hermite: the integers

@@ -33,7 +33,7 @@ DEPTH = 44.0  # the box ends where V/D is this much above its minimum: the Gibbs
 SOURCE = "Risken, 1989, chapter 5; reference: spectral Galerkin, wgf.problems.spectral"
 SCAN = np.linspace(-1.0, 1.0, 20001)
 GAP_DEGREE = 240
-COLDEST = 0.03  # diffusion / barrier: below it the gap drops under 1e-14, beyond double precision
+COLDEST = 0.03  # diffusion / barrier: there the gap is 6e-15 and keeps six digits
 
 
 @final
@@ -224,7 +224,7 @@ def _warm(diffusion: float, barrier: float) -> None:
     if diffusion < COLDEST * barrier:
         raise ValueError(
             f"diffusion must be >= {COLDEST:g} barrier, got {diffusion:g} for barrier {barrier:g}: "
-            "colder wells exchange mass at a rate below double precision."
+            "colder wells have a gap below 6e-15 barrier, which keeps fewer than six digits."
         )
 
 
@@ -233,8 +233,8 @@ def spectral_gap(diffusion: float = 1.0, barrier: float = 1.0, tilt: float = 0.0
     r"""The rate at which rho / pi tends to 1 in the (tilted) double well on the line.
 
     The smallest positive eigenvalue of -(D f'' - V' f'), V = barrier (x^2 - 1)^2 + tilt x. Absolute error
-    about 1e-12, and a small gap keeps 8 digits. In more dimensions the gap is the smaller of this and
-    the stiffness. diffusion >= 0.03 barrier, or the gap is below double precision.
+    about 1e-12, and a small gap keeps six digits. In more dimensions the gap is the smaller of this and
+    the stiffness. diffusion >= 0.03 barrier: there the gap is 6e-15.
 
     >>> round(spectral_gap(diffusion=1.0), 9)
     0.748681672

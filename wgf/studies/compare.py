@@ -84,6 +84,7 @@ def compare(
             continue
         own = [next(remaining) for _ in numbers]
         deviations = [deviation(r.measure, against.measure, metric) for r in own if not r.failure]
+        head["size"] = size_text(scheme, own[0].points)
         rows.append({**head, **row(own, deviations, metric, "rms", energy)})
     header = {
         "kind": "compare",

@@ -25,11 +25,11 @@ def size(scheme: Any) -> tuple[str, Any] | None:
     return None
 
 
-def size_text(scheme: Any) -> str:
-    """`size` as tables show it: '400 cells', '128 x 64 cells', '' for a scheme without one."""
+def size_text(scheme: Any, points: int = 0) -> str:
+    """`size` as tables show it: '400 cells', '128 x 64 cells'; of a scheme without one its cloud's points."""
     found = size(scheme)
     if found is None:
-        return ""
+        return f"{points} particles" if points else ""
     field, value = found
     number = " x ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return f"{number} {field}"

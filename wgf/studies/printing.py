@@ -6,6 +6,7 @@ number stands without what it was compared with.
 
 from __future__ import annotations
 
+import itertools
 import math
 import textwrap
 from typing import Any, NamedTuple
@@ -59,8 +60,11 @@ def _head(header: dict[str, Any]) -> list[str]:
     if seeds_text(header):
         parts.append(seeds_text(header))
     own = f" (its own error about {header['reference_error']:.1e})" if header["reference_error"] else ""
-    parts += [f"metric: {title(header['metric'])}", f"reference: {header['reference']}{own}"]
-    return _wrapped(", ".join(parts))
+    what = ", ".join([*parts, f"metric: {title(header['metric'])}"])
+    against = f"reference: {header['reference']}{own}"
+    if len(what) + len(against) + 2 <= WIDTH:
+        return [f"{what}, {against}"]
+    return [*_wrapped(what), *_wrapped(against)]
 
 
 def _columns(header: dict[str, Any]) -> list[Column]:
@@ -108,13 +112,17 @@ def _pairs(rows: list[Row], header: dict[str, Any]) -> list[float | None]:
     """The order between each row and the one before it, where both finished."""
     found: list[float | None] = [None]
     metric = header["metric"]
-    for before, row in zip(rows, rows[1:], strict=False):
-        pair = None
-        if header["vary"] and before["status"] == row["status"] == "finished" and before["h"] != row["h"]:
-            if before[metric] > 0 and row[metric] > 0:
-                pair = math.log(before[metric] / row[metric]) / math.log(before["h"] / row["h"])
-        found.append(pair)
+    for before, row in itertools.pairwise(rows):
+        found.append(_pair(before, row, metric) if header["vary"] else None)
     return found
+
+
+def _pair(before: Row, row: Row, metric: str) -> float | None:
+    if not before["status"] == row["status"] == "finished" or before["h"] == row["h"]:
+        return None
+    if not (before[metric] > 0 and row[metric] > 0):
+        return None
+    return math.log(before[metric] / row[metric]) / math.log(before["h"] / row["h"])
 
 
 def _cell(key: str, value: Any, setting: bool) -> str:

@@ -77,7 +77,7 @@ def seed_list(seed: int, seeds: Any) -> list[int]:
 
 def _levels(scheme: Any, vary: Mapping[str, Sequence[Any]], dt: float | None) -> list[tuple[Any, float]]:
     """The (scheme, dt) of each level; raises for a setting that is neither dt nor the scheme's."""
-    fields = [field.name for field in dataclasses.fields(scheme)] if dataclasses.is_dataclass(scheme) else []
+    fields = list(getattr(scheme, "__dataclass_fields__", ()))
     for key in vary:
         if key != "dt" and key not in fields:
             options = ["dt", *fields]
@@ -155,7 +155,12 @@ def study(
     for k, ((variant, step), (results, deviations)) in enumerate(zip(steps, groups, strict=True)):
         settings = {key: values[k] for key, values in vary.items()}
         made = row(results, deviations, metric, aggregate, energy)
-        head = {"scheme": label(variant), "size": size_text(variant), "dt": step, **settings}
+        head = {
+            "scheme": label(variant),
+            "size": size_text(variant, results[0].points),
+            "dt": step,
+            **settings,
+        }
         made = {**head, **made}
         abscissa = next(iter(vary))
         made["h"] = made["dt"] if abscissa == "dt" else step_size(settings[abscissa])

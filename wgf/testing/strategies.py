@@ -12,10 +12,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wgf import checks
-from wgf.energies import entropy, potential
+from wgf.energies import Quadratic, entropy, potential
 from wgf.measures import Gaussian, Particles
 from wgf.problem import Problem
-from wgf.problems import ornstein_uhlenbeck, quadratic_aggregation
+from wgf.problems import ornstein_uhlenbeck_path, quadratic_aggregation
+
+__all__ = [
+    "Confined",
+    "Pair",
+    "aggregations",
+    "diracs",
+    "dilations",
+    "gaussian_flows",
+    "gaussians",
+    "permutations",
+    "smooth_potentials",
+    "translations",
+]
 
 POINTS = 12  # most points of a drawn cloud
 
@@ -71,8 +84,13 @@ def gaussian_flows(max_dimension: int = 2) -> Any:
         start = draw(gaussians(max_dimension))
         stiffness = _matrix(draw, start.dimension, 0.5, 2.0)
         diffusion = draw(st.floats(0.3, 1.5))
-        return ornstein_uhlenbeck(
-            start.dimension, A=stiffness, diffusion=diffusion, mean=start.center, cov=start.covariance
+        reach = np.linalg.norm(start.center) + 7 * max(1.5, (diffusion / 0.5) ** 0.5)  # at all times
+        return Problem(
+            diffusion * entropy() + potential(Quadratic(stiffness)),
+            initial=start,
+            bounds=[(-reach, reach)] * start.dimension,
+            exact=ornstein_uhlenbeck_path(stiffness, diffusion, start.center, start.covariance),
+            name="ornstein-uhlenbeck",
         )
 
     return drawn()

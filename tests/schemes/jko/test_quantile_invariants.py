@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from wgf.energies import Quadratic, entropy, interaction, internal, potential
@@ -75,9 +75,10 @@ def step(
     energy, initial: Quantiles, dt: float, time: str = "jko", bounds=None
 ) -> tuple[np.ndarray, np.ndarray]:
     problem = Problem(energy, initial=initial, bounds=bounds)
-    scheme = QuantileJKO(levels=initial.masses.size, time=time, tol=1e-13)
+    scheme = QuantileJKO(levels=initial.masses.size, time=time, tol=1e-11)
     before = scheme.init(problem, RNG)
-    after, _ = scheme.step(problem, before, dt, RNG)
+    after, info = scheme.step(problem, before, dt, RNG)
+    assume(info.accepted)  # a midpoint that would cross cells has become a JKO step
     return before.edges, after.edges
 
 
@@ -123,36 +124,29 @@ def test_two_solutions_contract_as_the_convexity_of_v_demands(kind, wave, dt, se
 
 
 @many
-@given(pressures, convex, steps, masses_and_widths, st.sampled_from(["jko", "midpoint"]))
-def test_mirrored_data_have_mirrored_steps(kind, wave, dt, seed, time) -> None:
-    initial = cells(seed)
-    mirror = Quantiles(-initial.edges[::-1], initial.masses[::-1])
-    _, right = step(pressure(kind) + potential(wave), initial, dt, time)
-    _, left = step(pressure(kind) + potential(wave.changed(sign=-1.0)), mirror, dt, time)
-    assert np.sqrt(squared_norm(initial.masses, right + left[::-1])) < 1e-9
-
-
-@many
-@given(pressures, convex, steps, masses_and_widths, st.floats(-20, 20), st.sampled_from(["jko", "midpoint"]))
-def test_translated_data_have_translated_steps(kind, wave, dt, seed, shift, time) -> None:
-    initial = cells(seed)
-    moved = Quantiles(initial.edges + shift, initial.masses)
+@given(
+    pressures,
+    convex,
+    steps,
+    masses_and_widths,
+    st.sampled_from(["jko", "midpoint"]),
+    st.sampled_from([1.0, -1.0]),
+    st.floats(0.1, 10),
+    st.floats(-20, 20),
+)
+def test_mirrored_scaled_and_shifted_data_have_such_steps(
+    kind, wave, dt, seed, time, sign, scale, shift
+) -> None:
+    """x -> c +- s x, dt -> s^2 dt, pressure coefficient times s^(m - 1), V(x) -> V(+- (x - c) / s)."""
+    initial, (coefficient, m) = cells(seed), kind
+    edges, order = shift + sign * scale * initial.edges, slice(None, None, int(sign))
+    image = Quantiles(edges[order], initial.masses[order])
     _, here = step(pressure(kind) + potential(wave), initial, dt, time)
-    _, there = step(pressure(kind) + potential(wave.changed(shift=shift)), moved, dt, time)
-    assert np.sqrt(squared_norm(initial.masses, there - shift - here)) < 1e-8
-
-
-@many
-@given(pressures, convex, steps, masses_and_widths, st.floats(0.1, 10))
-def test_scaled_data_have_scaled_steps(kind, wave, dt, seed, scale) -> None:
-    """x -> s x, dt -> s^2 dt, pressure coefficient times s^(m - 1), V(x) -> V(x / s)."""
-    initial = cells(seed)
-    large = Quantiles(scale * initial.edges, initial.masses)
-    coefficient, m = kind
-    _, here = step(pressure(kind) + potential(wave), initial, dt)
-    scaled = pressure((coefficient * scale ** (m - 1), m)) + potential(wave.changed(scale=scale))
-    _, there = step(scaled, large, scale**2 * dt)
-    assert np.sqrt(squared_norm(initial.masses, there / scale - here)) < 1e-8
+    energy = pressure((coefficient * scale ** (m - 1), m))
+    energy += potential(wave.changed(sign=sign, scale=scale, shift=shift))
+    _, there = step(energy, image, scale**2 * dt, time)
+    back = sign * (there[order] - shift) / scale
+    assert np.sqrt(squared_norm(initial.masses, back - here)) < 1e-8 * max(1, 1 / scale)
 
 
 @many

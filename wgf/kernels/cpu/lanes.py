@@ -51,10 +51,13 @@ def _spread(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(first, EMPTY, everywhere)
 
 
+register: Any = infer_global
+
+
 def _arithmetic(operation: Callable[..., Any], instruction: str, flags: tuple[str, ...]) -> None:
     """Teach numba `operation` for Lanes with Lanes and Lanes with numbers."""
 
-    @infer_global(operation)
+    @register(operation)
     class Template(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             if len(args) == 2 and Lanes in args and all(a in (Lanes, types.float64) for a in args):
@@ -80,13 +83,16 @@ _arithmetic(operator.sub, "fsub", ())
 _arithmetic(operator.truediv, "fdiv", ())
 
 
+emitted: Any = intrinsic  # which passes the typing context itself: callers write the other arguments
+
+
 def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, like: Any) -> Any:
     data = context.make_array(kind)(context, builder, array).data
     place = builder.gep(data, [index])
     return builder.bitcast(place, VECTOR.as_pointer()) if like is Lanes else place
 
 
-@intrinsic
+@emitted
 def load(typingctx: Any, like: Any, array: Any, index: Any) -> Any:
     """The number, or the LANES numbers, at array[index]; nothing is checked."""
 
@@ -98,7 +104,7 @@ def load(typingctx: Any, like: Any, array: Any, index: Any) -> Any:
     return signature(like, like, array, types.intp), code
 
 
-@intrinsic
+@emitted
 def store(typingctx: Any, value: Any, array: Any, index: Any) -> Any:
     """Write the number, or the LANES numbers, to array[index]; nothing is checked."""
 
@@ -111,7 +117,7 @@ def store(typingctx: Any, value: Any, array: Any, index: Any) -> Any:
     return signature(types.void, value, array, types.intp), code
 
 
-@intrinsic
+@emitted
 def fill(typingctx: Any, value: Any) -> Any:
     """Lanes that all hold one number."""
 
@@ -131,7 +137,7 @@ def _magnitude(builder: Any, kind: Any, value: Any) -> Any:
     return builder.select(negative, builder.fsub(_constant(kind, 0.0), value), value)
 
 
-@intrinsic
+@emitted
 def flush(typingctx: Any, value: Any, smallest: Any) -> Any:
     """`value`, or 0 where |value| < smallest."""
 
@@ -145,7 +151,7 @@ def flush(typingctx: Any, value: Any, smallest: Any) -> Any:
     return signature(value, value, types.float64), code
 
 
-@intrinsic
+@emitted
 def lesser(typingctx: Any, left: Any, right: Any) -> Any:
     """The smaller of two values, lane by lane."""
 
@@ -155,7 +161,7 @@ def lesser(typingctx: Any, left: Any, right: Any) -> Any:
     return signature(left, left, right), code
 
 
-@intrinsic
+@emitted
 def larger(typingctx: Any, left: Any, right: Any) -> Any:
     """The larger of two values, lane by lane."""
 

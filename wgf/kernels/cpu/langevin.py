@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from wgf.kernels.cpu.philox import CHUNK, TILE, fill
+from wgf.kernels.cpu.philox import CHUNK, TILE, fill_normals
 from wgf.kernels.langevin import DOUBLE_WELL, GIVEN, HEUN, INTEGRATORS, LEIMKUHLER_MATTHEWS, POTENTIALS
 from wgf.kernels.langevin import QUADRATIC, QUADRATIC_DIAGONAL, shaped
 from wgf.kernels.philox import NOISE
@@ -108,9 +108,9 @@ def _make_noise(noise, spare, t, key, step, integrator):
     """The normals of a step; of two steps, averaged, for Leimkuhler-Matthews."""
     half = noise.dtype.type(0.5)
     for k in range(noise.shape[0]):
-        fill(noise, k, t, step, NOISE, k, key, True)
+        fill_normals(noise, k, t, step, NOISE, k, key)
         if integrator == LEIMKUHLER_MATTHEWS:
-            fill(spare, 0, t, step + 1, NOISE, k, key, True)
+            fill_normals(spare, 0, t, step + 1, NOISE, k, key)
             for i in range(TILE):
                 noise[k, i] = half * (noise[k, i] + spare[0, i])
 
@@ -180,12 +180,9 @@ def langevin_step(
     p = np.empty((0, 0), x.dtype) if kind == GIVEN else shaped(potential, parameters, dt, x)
     out = np.empty_like(x)
     real = x.dtype.type
-    run = _all if x.shape[1] > CHUNK * TILE else _one_chunk
-    run(x, kind, p, given, real(dt), real(amplitude), key, step, INTEGRATORS[integrator], tamed, out)
+    arguments = (x, kind, p, given, real(dt), real(amplitude), key, step, INTEGRATORS[integrator], tamed)
+    if x.shape[1] <= CHUNK * TILE:
+        _chunk(*arguments, 0, out)  # a single task needs no threads to be woken
+    else:
+        _all(*arguments, out)
     return out
-
-
-@compiled
-def _one_chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, out):
-    """A cloud of a single task needs no threads to be woken."""
-    _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, 0, out)

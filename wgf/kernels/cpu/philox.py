@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import njit, prange, types
+from numba.extending import overload
 
 from wgf.kernels.cpu.fastmath import (
     log32,
@@ -70,8 +71,9 @@ def _pair64(a, b, fine_a, fine_b):
 
 
 @compiled
-def _normals32(z, k, tile, c1, c2, c3, k0, k1):
-    first = np.uint64(tile * LANES)
+def _normals32(z, k, tile, step, purpose, draw, key):
+    c1, c2, c3 = np.uint64(step), np.uint64(purpose ^ key[2]), np.uint64(draw ^ key[3])
+    k0, k1, first = np.uint64(key[0]), np.uint64(key[1]), np.uint64(tile * LANES)
     for g in range(LANES):
         a, b, c, d = philox(first + np.uint64(g), c1, c2, c3, k0, k1)
         z[k, g], z[k, LANES + g] = _pair32(np.uint32(a), np.uint32(b))
@@ -79,15 +81,17 @@ def _normals32(z, k, tile, c1, c2, c3, k0, k1):
 
 
 @compiled
-def _normals64(z, k, tile, c1, c2, c3, fine, k0, k1):
-    first = np.uint64(tile * LANES)
+def _normals64(z, k, tile, step, purpose, draw, key):
+    c1, c2, c3 = np.uint64(step), np.uint64(purpose ^ key[2]), np.uint64(draw ^ key[3])
+    k0, k1, first = np.uint64(key[0]), np.uint64(key[1]), np.uint64(tile * LANES)
+    fine = np.uint64((draw + FINE) ^ key[3])
     for g in range(LANES):
         a, b, c, d = philox(first + np.uint64(g), c1, c2, c3, k0, k1)
         p, q, r, s = philox(first + np.uint64(g), c1, c2, fine, k0, k1)
         z[k, g], z[k, LANES + g] = _pair64(np.uint32(a), np.uint32(b), np.uint32(p), np.uint32(q))
-        u, v = _pair64(np.uint32(c), np.uint32(d), np.uint32(r), np.uint32(s))
-        z[k, 2 * LANES + g] = u
-        z[k, 3 * LANES + g] = v
+        z[k, 2 * LANES + g], z[k, 3 * LANES + g] = _pair64(
+            np.uint32(c), np.uint32(d), np.uint32(r), np.uint32(s)
+        )
 
 
 @njit(error_model="numpy", forceinline=True)
@@ -98,38 +102,36 @@ def _unit(word, fine):
 
 
 @compiled
-def _uniforms(u, k, tile, c1, c2, c3, fine, k0, k1):
-    first = np.uint64(tile * LANES)
+def _uniforms(u, tile, step, purpose, draw, key):
+    c1, c2, c3 = np.uint64(step), np.uint64(purpose ^ key[2]), np.uint64(draw ^ key[3])
+    k0, k1, first = np.uint64(key[0]), np.uint64(key[1]), np.uint64(tile * LANES)
+    fine = np.uint64((draw + FINE) ^ key[3])
     for g in range(LANES):
         a, b, c, d = philox(first + np.uint64(g), c1, c2, c3, k0, k1)
         p, q, r, s = philox(first + np.uint64(g), c1, c2, fine, k0, k1)
-        u[k, g] = _unit(a, p)
-        u[k, LANES + g] = _unit(b, q)
-        u[k, 2 * LANES + g] = _unit(c, r)
-        u[k, 3 * LANES + g] = _unit(d, s)
+        u[g] = _unit(a, p)
+        u[LANES + g] = _unit(b, q)
+        u[2 * LANES + g] = _unit(c, r)
+        u[3 * LANES + g] = _unit(d, s)
 
 
-@compiled
-def fill(out, k, tile, step, purpose, draw, key, normal):
-    """out[k] (TILE,): draw `draw` for the particles of a tile, normal or uniform.
+def fill_normals(z: Any, k: Any, tile: Any, step: Any, purpose: Any, draw: Any, key: Any) -> None:
+    """z[k] (TILE,): the normals of draw `draw` for the particles of a tile, in the type of z.
 
     A whole array and a row number, not a slice: a slice costs two atomic reference counts.
     """
-    c1 = np.uint64(step)
-    c2 = np.uint64(purpose) ^ np.uint64(key[2])
-    c3 = np.uint64(draw) ^ np.uint64(key[3])
-    fine = np.uint64(draw + FINE) ^ np.uint64(key[3])
-    k0, k1 = np.uint64(key[0]), np.uint64(key[1])
-    if not normal:
-        _uniforms(out, k, tile, c1, c2, c3, fine, k0, k1)
-    elif out.itemsize == 4:
-        _normals32(out, k, tile, c1, c2, c3, k0, k1)
-    else:
-        _normals64(out, k, tile, c1, c2, c3, fine, k0, k1)
+    raise TypeError("fill_normals runs inside compiled code only.")
+
+
+@overload(fill_normals)
+def _fill_normals(z, k, tile, step, purpose, draw, key):
+    # chosen by type, not by a branch: a branch would have both forms compiled, which takes seconds
+    form = _normals32 if z.dtype == types.float32 else _normals64
+    return lambda z, k, tile, step, purpose, draw, key: form(z, k, tile, step, purpose, draw, key)
 
 
 @parallel
-def _fill(out, step, purpose, key, normal):
+def _all_normals(out, step, purpose, key):
     n = out.shape[1]
     tiles = (n + TILE - 1) // TILE
     for chunk in prange((tiles + CHUNK - 1) // CHUNK):
@@ -138,8 +140,20 @@ def _fill(out, step, purpose, key, normal):
             lo = tile * TILE
             hi = min(lo + TILE, n)
             for k in range(out.shape[0]):
-                fill(z, 0, tile, step, purpose, k, key, normal)
+                fill_normals(z, 0, tile, step, purpose, k, key)
                 out[k, lo:hi] = z[0, : hi - lo]
+
+
+@compiled
+def _all_uniforms(out, step, purpose, key):
+    n = out.shape[1]
+    u = np.empty(TILE)
+    for tile in range((n + TILE - 1) // TILE):
+        lo = tile * TILE
+        hi = min(lo + TILE, n)
+        for k in range(out.shape[0]):
+            _uniforms(u, tile, step, purpose, k, key)
+            out[k, lo:hi] = u[: hi - lo]
 
 
 def philox4x32(counter: Any, key: Any) -> np.ndarray:
@@ -170,12 +184,12 @@ def _philox_array(counter, key, out):
 def normals(key: Any, step: int, purpose: int, n: int, d: int, dtype: Any = np.float64) -> np.ndarray:
     """Compiled form of `wgf.kernels.philox.normals`."""
     out = np.empty((d, n), dtype)
-    _fill(out, step, purpose, key, True)
+    _all_normals(out, step, purpose, key)
     return out
 
 
 def uniforms(key: Any, step: int, purpose: int, n: int, d: int) -> np.ndarray:
     """Compiled form of `wgf.kernels.philox.uniforms`."""
     out = np.empty((d, n))
-    _fill(out, step, purpose, key, False)
+    _all_uniforms(out, step, purpose, key)
     return out

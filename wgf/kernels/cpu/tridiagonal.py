@@ -8,6 +8,7 @@ a second thread would cost CPU time and save little.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -44,7 +45,7 @@ def _sweep(
 ) -> float:
     shape = source.shape
     n, inner = shape[axis], math.prod(shape[axis + 1 :])
-    compute = _one_line if source.size == n else _blocks
+    compute: Any = _one_line if source.size == n else _blocks
     flat = (a.reshape(-1) for a in (source, target, flux, factors))
     return compute(*flat, n, inner, periodic, second_order)
 

@@ -2,7 +2,7 @@
 
 Turned down: the symmetric eigenproblem of diag(pi)^-1/2 G diag(pi)^1/2. Its rounding, 1e-16 of the
 largest entry, comes back multiplied by sqrt(pi_i/pi_j): with V ranging over 60 D the exponential had
-entries of -1e-4. Powers of a nonnegative matrix subtract nothing.
+entries of -2e-4. Powers of a nonnegative matrix subtract nothing.
 """
 
 from __future__ import annotations

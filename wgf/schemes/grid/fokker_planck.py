@@ -21,7 +21,7 @@ from wgf.schemes.grid.unsplit import unsplit
 TIMES = ("tr-bdf2", "strang", "backward-euler", "lie", "exponential")
 MOST_CELLS = 50_000_000  # about 100 bytes each with the factors of three axes: 5 GB
 MOST_EXPONENTIAL = 2048  # cells per axis: two dense matrices of 34 MB and ten to twenty products
-ROUNDING = 2.0**-52  # of the largest cell: what a negative tail may reach before the step is redone
+ROUNDING = 2.0**-52  # of the largest cell: beyond it a negative value is not a tail's but the step's
 SPREAD_PER_STEP = 0.1  # of the narrowest initial variance, added by diffusion in one suggested step
 
 
@@ -46,7 +46,7 @@ class FokkerPlanck:
     axis (on a periodic axis V should be periodic: a jump is taken as a steep face).
 
     time              order  positive, contracting   entropy decays   what it is
-    "tr-bdf2"           2    small dt *               small dt         Strang splitting of TR-BDF2 sweeps
+    "tr-bdf2"           2    small dt                 small dt         Strang splitting of TR-BDF2 sweeps
     "strang"            2    small dt                 small dt         the same thing under its other name
     "backward-euler"    1    any dt                   any dt           unsplit; a sparse LU beyond 1-D
     "lie"               1    any dt                   any dt           backward Euler one axis after another
@@ -57,8 +57,9 @@ class FokkerPlanck:
     X(dt/2) Y(dt) X(dt/2), in three X Y (dt/2) Z(dt) Y X (dt/2). No second-order scheme of rational
     functions is positive for every dt (Bolley & Crouzeix, 1978): a TR-BDF2 step that leaves a cell below
     -2.2e-16 of the largest, as it does for data narrower than sqrt(D dt), is replaced by two "lie" steps of
-    dt/2, reported as accepted=False. Smaller negative values, seen for a step or two in far tails where
-    dt V'^2/D is large, are kept as they are: nothing is ever clipped. V(x, t) is taken at the middle of the step (order 2).
+    dt/2, reported as accepted=False. Smaller negative values (far tails where dt V'^2/D is large, a step or
+    two after the start) are lifted by holding back the fluxes that emptied the cell. So rho >= 0 always,
+    mass is kept, and nothing is ever clipped. V(x, t) is taken at the middle of the step.
 
     How to choose: "tr-bdf2" unless the data are rough or empty cells matter ("lie"); "exponential" for
     reference solutions; "backward-euler" when a split scheme's order-dt bias along the axes is unwanted:
@@ -148,15 +149,21 @@ class FokkerPlanck:
         self, problem: Problem, rho: np.ndarray, dt: float, passed: Sequence[np.ndarray] | None
     ) -> tuple[np.ndarray, StepInfo]:
         """The density after dt; what went through the faces is added to `passed`."""
-        result, least = self._solver(problem, self.time, dt).advance(rho, passed)
-        if self.time not in ("tr-bdf2", "strang") or least >= -ROUNDING * result.max():
+        solver = self._solver(problem, self.time, dt)
+        result, least = solver.advance(rho, passed)
+        if least >= 0 or self.time not in ("tr-bdf2", "strang"):
             return result, StepInfo()
-        for flux in passed or ():
-            flux[...] = 0.0
+        through = tuple(np.zeros_like(rho) for _ in rho.shape)
         safe = self._solver(problem, "lie", dt / 2)
-        result, _ = safe.advance(rho, passed)
-        result, _ = safe.advance(result, passed)
-        return result, StepInfo(accepted=False, substeps=2)
+        half, _ = safe.advance(rho, through)
+        whole, _ = safe.advance(half, through)
+        if least < -ROUNDING * result.max():
+            for flux, had in zip(passed or (), through, strict=False):
+                flux[...] = had
+            return whole, StepInfo(accepted=False, substeps=2)
+        wanted = tuple(np.zeros_like(rho) for _ in rho.shape)
+        solver.advance(rho, wanted)
+        return splitting.limited(whole, through, wanted), StepInfo()
 
     def _solver(self, problem: Problem, time: str, dt: float) -> Any:
         return problem.cached(
@@ -179,7 +186,7 @@ def _solver(problem: Problem, cells: Any, time: str, dt: float) -> Any:
         profiles = exponential.axis_potentials(potential)
         if profiles is None:
             raise SchemeError(
-                f'time="exponential" needs V = V_1(x_1) + V_2(x_2) + ..., and at t = {problem.time:g} it is not.'
+                f'time="exponential" needs V = V_1(x_1) + V_2(x_2) + ..., not at t = {problem.time:g}.'
             )
         return exponential.exponentials(profiles, potential, grid, diffusion, dt)
     if time == "backward-euler" and grid.dimension > 1:

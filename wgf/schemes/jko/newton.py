@@ -27,6 +27,7 @@ ARMIJO = 1e-4  # the share of the predicted decrease that must be real
 FRACTION = 0.9  # how much of the way to the first closing cell a step may go
 FLATTENED = 0.9  # below rounding of J a step is judged by its slope instead: it must have shrunk
 SHORTEST = 2.0**-40
+AT_WALL = 1e-13  # of the length of the support
 FIRST_SHIFT, SHIFT_GROWTH = 0.1, 2.5  # the first in units of 1 / tau
 CG_TOLERANCE, CG_ITERATIONS = 1e-5, 60
 ROUNDING_SLACK = 32.0  # times machine epsilon times the size of J
@@ -171,10 +172,12 @@ def _line_search(
     walls: tuple[float, float],
 ) -> tuple[Array, float, Array] | None:
     """The first acceptable point along the direction with its value and gradient, or None."""
-    alpha = _longest(edges, direction, walls)
+    alpha, at_wall = _longest(edges, direction, walls), AT_WALL * (edges[-1] - edges[0])
     while alpha > SHORTEST:
         trial = edges + alpha * direction
-        trial[0], trial[-1] = max(trial[0], walls[0]), min(trial[-1], walls[1])
+        # onto the wall exactly: an end left a rounding error away from it would cut every further step
+        trial[0] = walls[0] if trial[0] - walls[0] < at_wall else trial[0]
+        trial[-1] = walls[1] if walls[1] - trial[-1] < at_wall else trial[-1]
         trial_value = objective.value(trial)
         if trial_value <= value + ARMIJO * alpha * slope:
             return trial, trial_value, objective.gradient(trial)

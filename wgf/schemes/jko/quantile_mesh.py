@@ -59,7 +59,7 @@ def initial_cells(
     edges = _parted(table, cumulative, gaps, levels - len(gaps))
     edges[0], edges[-1] = low, high
     middle = 0.5 * (edges[:-1] + edges[1:])
-    vacuum = ((middle[:, None] > gaps[:, 0]) & (middle[:, None] < gaps[:, 1])).any(1)
+    vacuum = np.asarray(((middle[:, None] > gaps[:, 0]) & (middle[:, None] < gaps[:, 1])).any(1))
     return edges, _filled(mass_of(edges), vacuum)
 
 

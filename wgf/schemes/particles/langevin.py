@@ -103,8 +103,7 @@ class Langevin:
         return None
 
     def init(self, problem: Problem, rng: np.random.Generator) -> LangevinState | AdjustedState:
-        """The run key, then the particles."""
-        key = run_key(rng)
+        """The particles, then the run key."""
         initial = problem.initial
         w = np.empty(0)
         if isinstance(initial, Particles) and self.particles is None:
@@ -112,6 +111,7 @@ class Langevin:
             w = initial.w if initial.weighted else w
         else:
             points = initial.sample(self.particles or DEFAULT_PARTICLES, rng)
+        key = run_key(rng)
         x = walls(problem, self.reflect).fold(np.ascontiguousarray(points.T, dtype=self.dtype))
         if self.integrator != "adjusted":
             return LangevinState(x, key, 0, w)
