@@ -11,8 +11,6 @@ solution, and get the observed orders of convergence.
 Importing this package compiles nothing and touches neither matplotlib nor CUDA.
 """
 
-__version__ = "0.1.0"
-
 from wgf import problems, schemes, transport
 from wgf.base import StepInfo
 from wgf.energies import Energy, entropy, interaction, internal, kl, potential
@@ -32,6 +30,7 @@ from wgf.problem import Problem
 from wgf.studies import compare, study
 from wgf.trajectory import Trajectory, load
 from wgf.transport import distance
+from wgf.version import __version__
 
 __all__ = [
     "Barenblatt",
@@ -54,6 +53,7 @@ __all__ = [
     "Trajectory",
     "Uniform",
     "WgfError",
+    "__version__",
     "compare",
     "distance",
     "entropy",

@@ -43,7 +43,7 @@ def write(path: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> N
 def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Header and arrays of a file written by `write`; CheckpointError naming the path otherwise."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise CheckpointError(f"path {path!r} is not a readable wgf file: {error}.") from error

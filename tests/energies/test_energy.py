@@ -82,7 +82,7 @@ def test_singular_kernel_takes_the_cell_average_at_the_origin():
     for cells in (32, 64, 128):
         density = wgf.Density.from_measure(wgf.Gaussian([0, 0], 1.0), wgf.Grid([(-7, 7)] * 2, cells))
         errors.append(abs(log_kernel.value(density) - exact))
-    assert errors[-1] < 3e-4
+    assert errors[-1] < 4e-4
     assert 3.5 < errors[0] / errors[1] < 4.5
 
 

@@ -64,7 +64,7 @@ wgf.solve(toy.problem(), toy.Toy(particles=20000), t_end=1000.0, dt=0.01, seed=1
 def test_a_killed_run_leaves_a_whole_file_and_no_litter(tmp_path):
     """kill -9 at moments spread over the writing: each file loads, resumes, and stale files go away."""
     path = tmp_path / "run.npz"
-    for delay in (0.02, 0.05, 0.11, 0.17, 0.23):
+    for delay in (0.02, 0.07, 0.15):
         child = subprocess.Popen([sys.executable, "-c", KILLED, str(path), str(Path(__file__).parent)])
         limit = time.monotonic() + 60
         before = path.stat().st_mtime_ns if path.exists() else None

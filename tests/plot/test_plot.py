@@ -111,7 +111,7 @@ def test_the_plane_is_drawn_to_scale_with_the_first_coordinate_to_the_right():
 def test_drawn_densities_have_mass_one(kind):
     measure = flow(kind, 1).measures[4]
     x, y = shapes.curve(measure, (-6.0, 6.0))
-    np.testing.assert_allclose(np.trapezoid(y, x), 1.0, rtol=0, atol=2e-3)
+    np.testing.assert_allclose(np.trapezoid(y, x), 1.0, rtol=0, atol=5e-4)
     if kind == "particles":
         heights, edges = shapes._histogram(measure, (-6.0, 6.0))
         np.testing.assert_allclose(np.sum(heights * np.diff(edges)), 1.0, rtol=0, atol=1e-9)

@@ -136,6 +136,9 @@ def test_comparison_rows_say_what_is_not_applicable(problem, known):
     assert [r["status"] for r in table.rows] == ["finished", "not applicable", "failed"]
     np.testing.assert_allclose(table.rows[0]["w2"], 0.01, rtol=1e-9)
     assert table.rows[0]["seconds"] > 0
+    mean = np.exp(-0.5)
+    np.testing.assert_allclose(table.rows[0]["energy_gap"], ((mean + 0.01) ** 2 - mean**2) / 2, rtol=1e-6)
+    assert table.rows[0]["mass_error"] == 0
     text = str(table)
     assert "not applicable: it needs a problem made for it, got another" in text
     assert all(

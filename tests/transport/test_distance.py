@@ -82,6 +82,16 @@ def test_particles_of_a_density_approach_it_like_one_over_root_n():
     assert 1e-3 < gap < 3e-2
 
 
+def test_barenblatts_of_two_exponents_are_no_dilates():
+    a, b = Barenblatt(1, 2.0, 1.0), Barenblatt(1, 4.0, 1.0)
+    u = (np.arange(400_000) + 0.5) / 400_000
+    direct = np.mean((a.quantile(u) - b.quantile(u)) ** 2) ** 0.5  # midpoint rule: 1e-6 relative
+    np.testing.assert_allclose(distance(a, b), direct, rtol=1e-4)
+    assert distance(a, b) > 1.01 * abs(a.cov()[0, 0] ** 0.5 - b.cov()[0, 0] ** 0.5)
+    with pytest.raises(MeasureError, match="not computable exactly"):
+        distance(Barenblatt(2, 2.0, 1.0), Barenblatt(2, 3.0, 1.0))
+
+
 def test_distances_are_lengths_and_kernels_are_squares():
     x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
     np.testing.assert_allclose(

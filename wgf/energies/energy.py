@@ -13,7 +13,7 @@ from wgf.energies.interaction import Interaction
 from wgf.energies.terms import Entropy, Internal, Potential
 from wgf.errors import MeasureError
 from wgf.measures import Density, Particles
-from wgf.measures.base import location_kind, measure
+from wgf.measures.base import measure, points_kind
 from wgf.measures.nodes import nodes
 
 Term = Entropy | Internal | Potential | Interaction
@@ -91,16 +91,14 @@ class Energy:
             return self
         return Energy(tuple((c, e.at(t) if isinstance(e, Potential) else e) for c, e in self.terms))
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=points_kind)
     def potential_value(self, x: np.ndarray) -> np.ndarray:
         """The sum of coefficient * V at x (..., d), (...)."""
-        x = checks.as_float("x", x)
         return sum((c * term.values(x) for c, term in self.potentials), np.zeros(x.shape[:-1]))
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=points_kind)
     def potential_gradient(self, x: np.ndarray) -> np.ndarray:
         """The sum of coefficient * grad V at x (..., d), (..., d); in the dtype of x."""
-        x = checks.as_float("x", x)
         if not self.potentials:
             return np.zeros_like(x)
         first, *rest = (term.gradient(x) if c == 1 else c * term.gradient(x) for c, term in self.potentials)

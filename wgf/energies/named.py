@@ -10,21 +10,25 @@ Turned down: recognising a lambda by its values (a guess) and compiling user fun
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, final
 
 import numpy as np
 from scipy.special import expit
 
 from wgf import checks
-from wgf.measures.base import location_kind, frozen, measure, require_density
+from wgf.measures.base import frozen, measure, points_kind, require_density
 
 Fused = tuple[str, np.ndarray] | None
 ROWS = 2**22  # points x data rows of one sweep of `Logistic`: bounds its memory to some 100 MB
 
 
-def _points(x: Any) -> Any:
-    """float32 stays float32; what is not an array of numbers yet becomes one."""
-    return x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64)
+def _points(x: Any, d: int | None = None, name: str = "x") -> Any:
+    """float32 stays float32; what is not an array of numbers yet becomes one; the last axis must be d."""
+    x = x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64)
+    if d is not None and (len(x.shape) == 0 or x.shape[-1] != d):
+        raise ValueError(f"{name} must have shape (..., {d}), got {x.shape}.")
+    return x
 
 
 def _matrix(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
@@ -34,12 +38,21 @@ def _matrix(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise checks.refuse(name, words, np.asarray(value))
     if not np.allclose(matrix, matrix.T, rtol=1e-12, atol=0):
-        raise ValueError(f"{name} must be {words}, got an asymmetric one. Its symmetric part is (A + A.T) / 2.")
+        raise ValueError(
+            f"{name} must be {words}, got an asymmetric one. Its symmetric part is (A + A.T) / 2."
+        )
     sizes.setdefault("d", matrix.shape[0])
     return 0.5 * (matrix + matrix.T)
 
 
-_BAD_MATRICES = (np.ones((2, 3)), np.array([[1.0, 2.0], [0.0, 1.0]]), np.eye(2) * np.nan, np.zeros((0, 0)), "a", None)
+_BAD_MATRICES = (
+    np.ones((2, 3)),
+    np.array([[1.0, 2.0], [0.0, 1.0]]),
+    np.eye(2) * np.nan,
+    np.zeros((0, 0)),
+    "a",
+    None,
+)
 matrix_kind = checks.Kind("a symmetric matrix", _matrix, _BAD_MATRICES)
 
 
@@ -79,7 +92,7 @@ class Quadratic:
         return "quadratic", np.concatenate([center[None], self.A])
 
     def _shifted(self, x: Any) -> Any:
-        x = _points(x)
+        x = _points(x, len(self.A))
         return x if self.center is None else x - self.center.astype(_dtype(x), copy=False)
 
     def __call__(self, x: Any) -> Any:
@@ -87,7 +100,7 @@ class Quadratic:
         y = self._shifted(x)
         return 0.5 * ((y @ self.A.astype(_dtype(y), copy=False)) * y).sum(-1)
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=points_kind)
     def gradient(self, x: Any) -> Any:
         """grad V at x (..., d)."""
         y = self._shifted(x)
@@ -128,7 +141,7 @@ class DoubleWell:
         across = (x[..., 1:] ** 2).sum(-1)
         return self.barrier * (along**2 - 1) ** 2 + self.tilt * along + 0.5 * self.stiffness * across
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=points_kind)
     def gradient(self, x: Any) -> Any:
         """grad V at x (..., d)."""
         x = _points(x)
@@ -163,7 +176,7 @@ class Ring:
         """V at x (..., d)."""
         return 0.25 * self.stiffness * ((_points(x) ** 2).sum(-1) - self.radius**2) ** 2
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=points_kind)
     def gradient(self, x: Any) -> Any:
         """grad V at x (..., d)."""
         x = _points(x)
@@ -178,7 +191,9 @@ def _labels(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
     return np.where(labels == classes[1], 1.0, 0.0)
 
 
-labels_kind = checks.Kind("(n,) numbers of two values", _labels, (np.zeros(3), np.array([0, 1, 2]), "a", None, np.zeros(0)))
+labels_kind = checks.Kind(
+    "(n,) numbers of two values", _labels, (np.zeros(3), np.array([0, 1, 2]), "a", None, np.zeros(0))
+)
 
 
 @final
@@ -209,19 +224,29 @@ class Logistic:
 
     def __call__(self, theta: Any) -> Any:
         """V at theta (..., d)."""
-        theta = _points(theta)
-        losses = np.logaddexp(0.0, -(theta @ self._signed.T)).sum(-1)
+        theta = _points(theta, self._signed.shape[1], "theta")
+        if isinstance(theta, np.ndarray) and theta.ndim > 1:
+            flat = theta.reshape(-1, theta.shape[-1])
+            losses = np.concatenate([self._losses(flat[part]) for part in self._parts(len(flat))])
+            losses = losses.reshape(theta.shape[:-1])
+        else:
+            losses = self._losses(theta)
         return losses + 0.5 * (theta**2).sum(-1) / self.prior_variance
 
-    @checks.checked(theta=location_kind)
+    def _losses(self, theta: Any) -> Any:
+        return np.logaddexp(0.0, -(theta @ self._signed.T)).sum(-1)
+
+    def _parts(self, points: int) -> Iterator[slice]:
+        rows = max(1, ROWS // len(self.features))
+        return (slice(lo, lo + rows) for lo in range(0, max(points, 1), rows))
+
+    @checks.checked(theta=points_kind)
     def gradient(self, theta: Any) -> Any:
         """grad V at theta (..., d)."""
-        theta = np.asarray(theta)
+        theta = _points(theta, self._signed.shape[1], "theta")
         flat = theta.reshape(-1, theta.shape[-1])
         result = flat / self.prior_variance
-        rows = max(1, ROWS // len(self.features))
-        for lo in range(0, len(flat), rows):
-            part = slice(lo, lo + rows)
+        for part in self._parts(len(flat)):
             result[part] -= expit(-(flat[part] @ self._signed.T)) @ self._signed
         return result.reshape(theta.shape)
 
@@ -233,7 +258,7 @@ class NegativeLogDensity:
     A Mixture, hence a kernel density estimate, has a compiled score.
 
     >>> import wgf
-    >>> NegativeLogDensity(wgf.Gaussian(0, 2)).gradient(np.array([1.0])).tolist()
+    >>> NegativeLogDensity(wgf.Gaussian(0, 2)).gradient(np.array([1.0])).round(12).tolist()
     [0.5]
     """
 
@@ -251,7 +276,7 @@ class NegativeLogDensity:
         log_density = getattr(self.measure, "log_density", None)
         return -np.log(self.measure.pdf(x)) if log_density is None else -log_density(x)
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=points_kind)
     def gradient(self, x: Any) -> Any:
         """grad V at x (..., d)."""
         score = getattr(self.measure, "score", None)

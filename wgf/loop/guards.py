@@ -24,7 +24,7 @@ def find_fault(state: Any) -> Fault | None:
     A field called `rho` is a density and must be >= 0 up to rounding.
     """
     for name, value in state._asdict().items():
-        array = to_numpy(value) if hasattr(value, "dtype") else np.asarray(value)
+        array = to_numpy(value)
         if array.dtype.kind != "f" or array.size == 0:
             continue
         # One pass in the usual case: a sum is finite only if every number is (or it overflowed, which

@@ -19,10 +19,10 @@ def versions() -> dict[str, str]:
     import numpy
     import scipy
 
-    import wgf
+    from wgf.version import __version__
 
-    modules = {"wgf": wgf, "numpy": numpy, "scipy": scipy, "numba": numba}
-    return {"python": platform.python_version()} | {k: m.__version__ for k, m in modules.items()}
+    found = {"wgf": __version__, "python": platform.python_version()}
+    return found | {k: m.__version__ for k, m in (("numpy", numpy), ("scipy", scipy), ("numba", numba))}
 
 
 @cache

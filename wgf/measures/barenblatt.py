@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import betainc, betaincinv, gammaln, stdtr, stdtrit
 
 from wgf import checks
-from wgf.measures.base import frozen, location_kind, locations
-from wgf.measures.gaussian import levels, mean_kind, on_the_line
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
+from wgf.measures.gaussian import mean_kind, on_the_line
 
 
 @final
@@ -120,19 +120,19 @@ class Barenblatt:
             r2 = rng.gamma(d / 2, size=n) / rng.gamma(self.p - d / 2, size=n)
         return self.center + self.scale * np.sqrt(r2)[:, None] * direction
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
-        z = (checks.as_float("x", x) - on_the_line(self).center[0]) / self.scale
+        z = (x - on_the_line(self).center[0]) / self.scale
         if self.m > 1:
             return betainc(self.p + 1, self.p + 1, np.clip(0.5 * (z + 1), 0, 1))
         freedom = 2 * self.p - 1  # (1 + z^2)^-p is a Student density in z sqrt(freedom)
         return stdtr(freedom, z * np.sqrt(freedom))
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
-        u, center = levels(u), on_the_line(self).center[0]
+        u, center = u, on_the_line(self).center[0]
         if self.m > 1:
             return center + self.scale * (2 * betaincinv(self.p + 1, self.p + 1, u) - 1)
         freedom = 2 * self.p - 1

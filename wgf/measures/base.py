@@ -76,8 +76,32 @@ def locations(dimension: int, x: Any) -> np.ndarray:
     return result
 
 
-bad_locations = (np.array([np.nan]), np.array(0.0), np.zeros((2, 7)), "a", None)
-location_kind = checks.Kind("points of shape (..., d)", lambda name, value, sizes: value, bad_locations)
+def _points(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
+    result = checks.as_float(name, value)
+    if result.ndim == 0:
+        raise ValueError(f"{name} must have shape (..., d), got ().")
+    return result
+
+
+def _levels(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
+    result = checks.as_float(name, value)
+    if result.size and (result.min() < 0 or result.max() > 1):
+        raise ValueError(f"{name} must lie in [0, 1], got values from {result.min():g} to {result.max():g}.")
+    return result
+
+
+_NAN = np.array([np.nan])
+# Points of a measure, whose methods hold the last axis to its dimension by `locations`.
+location_kind = checks.Kind(
+    "points of shape (..., d)",
+    lambda name, value, sizes: value,
+    (_NAN, np.array(0.0), np.zeros((2, 7)), "a", None),
+)
+points_kind = checks.Kind("points of shape (..., d)", _points, (_NAN, np.array(0.0), "a", None))
+line_kind = checks.Kind(
+    "real numbers", lambda name, value, sizes: checks.as_float(name, value), (_NAN, np.inf, "a", None)
+)
+level_kind = checks.Kind("probability levels in [0, 1]", _levels, (np.nan, -0.1, 1.5, "a", None))
 
 
 def require_density(value: Any, name: str, purpose: str) -> HasDensity:

@@ -10,7 +10,7 @@ import numpy as np
 from wgf import checks
 from wgf.errors import MeasureError
 from wgf.measures.averages import average_density, cell_averages
-from wgf.measures.base import frozen, location_kind, locations
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
 from wgf.measures.base import measure as measure_kind
 from wgf.measures.gaussian import on_the_line
 from wgf.measures.grid import Grid
@@ -155,12 +155,12 @@ class Density:
         on_the_line(self)
         return Quantiles(self.grid.edges(0), self.values / self.values.sum())
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         return self.to_quantiles().cdf(x)
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
         return self.to_quantiles().quantile(u)

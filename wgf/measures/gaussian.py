@@ -9,7 +9,7 @@ from scipy.special import ndtr, ndtri
 
 from wgf import checks
 from wgf.errors import MeasureError
-from wgf.measures.base import frozen, location_kind, locations
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
 
 SYMMETRY_TOLERANCE = 1e-8  # relative; a user's covariance may carry rounding, not a mistake
 LOG_2PI = float(np.log(2 * np.pi))
@@ -119,15 +119,15 @@ class Gaussian:
         z = rng.standard_normal((n, self.dimension))
         return self.center + (z * self._std) @ self._vectors.T
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
-        return ndtr((checks.as_float("x", x) - self.center[0]) / self._line())
+        return ndtr((x - self.center[0]) / self._line())
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
-        return self.center[0] + self._line() * ndtri(levels(u))
+        return self.center[0] + self._line() * ndtri(u)
 
     def _line(self) -> float:
         return on_the_line(self).covariance[0, 0] ** 0.5
@@ -147,11 +147,3 @@ def on_the_line(measure: Any) -> Any:
     if measure.dimension != 1:
         raise MeasureError(f"quantiles need one dimension, this measure has {measure.dimension}.")
     return measure
-
-
-def levels(u: Any) -> np.ndarray:
-    """Probability levels in [0, 1]."""
-    result = checks.as_float("u", u)
-    if result.size and (result.min() < 0 or result.max() > 1):
-        raise ValueError(f"u must lie in [0, 1], got values from {result.min():g} to {result.max():g}.")
-    return result

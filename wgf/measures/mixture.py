@@ -12,8 +12,8 @@ from scipy.special import ndtr
 from wgf import checks
 from wgf.errors import MeasureError
 from wgf.kernels import mixture as kernels
-from wgf.measures.base import frozen, location_kind, locations
-from wgf.measures.gaussian import LOG_2PI, Gaussian, levels, on_the_line
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
+from wgf.measures.gaussian import LOG_2PI, Gaussian, on_the_line
 
 
 def _components(name: str, value: Any, sizes: checks.Sizes) -> tuple[Gaussian, ...]:
@@ -171,18 +171,18 @@ class Mixture:
             return self.means[chosen] + z @ roots.T
         return self.means[chosen] + np.einsum("nij,nj->ni", roots[chosen], z)
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         on_the_line(self)
         std = np.sqrt(self.covariances[:, 0, 0])
-        z = (checks.as_float("x", x)[..., None] - self.means[:, 0]) / std
+        z = (x[..., None] - self.means[:, 0]) / std
         return ndtr(z) @ self.weights
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line by bracketed root finding, u in [0, 1] any shape."""
-        u = levels(u)
+        u = u
         spread = 10.0 * np.sqrt(self.covariances[:, 0, 0])  # ndtri stays below 8.3 for u >= 1e-16
         low, high = (self.means[:, 0] - spread).min(), (self.means[:, 0] + spread).max()
         inner = np.clip(u, np.finfo(float).tiny, 1 - 1e-16)

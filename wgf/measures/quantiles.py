@@ -7,8 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
-from wgf.measures.base import frozen, location_kind, locations
-from wgf.measures.gaussian import levels
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
 
 
 @final
@@ -80,15 +79,15 @@ class Quantiles:
         """n independent points (n, 1); rng is an int or a Generator."""
         return self.quantile(rng.random(n))[:, None]
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function, x any shape: piecewise linear."""
-        return np.interp(checks.as_float("x", x), self.edges, self._cumulative)
+        return np.interp(x, self.edges, self._cumulative)
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function, u in [0, 1] any shape."""
-        return np.interp(levels(u) * self._cumulative[-1], self._cumulative, self.edges)
+        return np.interp(u * self._cumulative[-1], self._cumulative, self.edges)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file needs to hold."""

@@ -7,8 +7,8 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
-from wgf.measures.base import frozen, location_kind, locations
-from wgf.measures.gaussian import levels, on_the_line
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
+from wgf.measures.gaussian import on_the_line
 
 
 @final
@@ -67,17 +67,17 @@ class Uniform:
         """n independent points (n, d); rng is an int or a Generator."""
         return self._low + self._sides * rng.random((n, self.dimension))
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
         on_the_line(self)
-        return np.clip((checks.as_float("x", x) - self._low[0]) / self._sides[0], 0, 1)
+        return np.clip((x - self._low[0]) / self._sides[0], 0, 1)
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
         on_the_line(self)
-        return self._low[0] + self._sides[0] * levels(u)
+        return self._low[0] + self._sides[0] * u
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file needs to hold."""

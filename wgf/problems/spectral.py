@@ -17,7 +17,7 @@ import numpy as np
 from numpy.polynomial import legendre
 
 from wgf import checks
-from wgf.measures.base import frozen, location_kind, locations
+from wgf.measures.base import frozen, location_kind, locations, level_kind, line_kind
 
 Function = Callable[[np.ndarray], np.ndarray]
 
@@ -94,13 +94,13 @@ class LineDensity:
         with np.errstate(divide="ignore", invalid="ignore"):
             return slope / self._half[panel] / self._density(line)
 
-    @checks.checked(x=location_kind)
+    @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function, x any shape."""
         panel, part = self._evaluate(self._primitive, checks.as_float("x", x))
         return np.clip(self._below[panel] + part, 0.0, 1.0)
 
-    @checks.checked(u=location_kind)
+    @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function, u in [0, 1] any shape, by bisection inside the panel."""
         u = checks.as_float("u", u)

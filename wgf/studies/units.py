@@ -37,8 +37,8 @@ class Unit:
 class Result:
     """What a unit gave: the final measure with what a table shows of it, or the sentence of its failure.
 
-    dt: the step that was run. seconds: wall time of the run, compiling and loading left out. energy: None where
-    the energy has no value on this measure. points: how many, when the measure is a cloud.
+    dt: the step that was run. seconds: wall time of the run, compiling and loading left out.
+    energy: None where the energy has no value on this measure. points: of a cloud, how many.
     """
 
     measure: Any = None

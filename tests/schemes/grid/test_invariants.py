@@ -130,10 +130,10 @@ def test_the_energy_never_rises(case):
 
 @settings(max_examples=200, deadline=None)
 @given(problems())
-def test_no_way_to_step_ever_leaves_a_negative_cell(case):
+def test_no_way_to_step_leaves_a_cell_negative_beyond_rounding(case):
     scheme, problem, rho, dt = case
     after, info = advance(scheme, problem, rho, dt)
-    assert after.min() >= 0
+    assert after.min() >= -2.3e-16 * after.max()
     assert info.substeps == (1 if info.accepted else 2)
 
 

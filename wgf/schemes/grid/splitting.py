@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from wgf.kernels.scharfetter_gummel import sg_factors
-from wgf.kernels.tridiagonal import SMALLEST, STAGE, euler_sweep, tr_bdf2_sweep
+from wgf.kernels.tridiagonal import STAGE, euler_sweep, tr_bdf2_sweep
 from wgf.measures import Grid
 
 NOTHING = np.empty(0)
-ROUNDED_UP = 1 + 2.0**-48  # so that the rounding of three axes' sums cannot empty a cell below zero
 
 
 @dataclass(frozen=True)
@@ -60,26 +59,6 @@ def strang(potential: np.ndarray, grid: Grid, diffusion: float, dt: float) -> Sp
     halves = [_stage(potential, grid, diffusion, dt / 2, axis, True) for axis in range(last)]
     whole = _stage(potential, grid, diffusion, dt, last, True)
     return Splitting((*halves, whole, *reversed(halves)))
-
-
-def limited(safe: np.ndarray, through: Sequence[np.ndarray], wanted: Sequence[np.ndarray]) -> np.ndarray:
-    """`safe` moved towards what `wanted` fluxes would have made, as far as no cell becomes negative.
-
-    safe: (*cells) >= 0, reached by the fluxes `through` (per axis, on the upper face of every cell). The
-    difference of the fluxes is applied face by face, scaled so that no cell gives more than it holds; so
-    mass is kept, and where nothing is scaled the result is that of `wanted`.
-    Boris & Book, 1973; Zalesak, 1979.
-    """
-    extra = [want - had for want, had in zip(wanted, through, strict=True)]
-    leaving = np.zeros_like(safe)
-    for axis, flux in enumerate(extra):
-        leaving += np.maximum(flux, 0.0) + np.maximum(-np.roll(flux, 1, axis), 0.0)
-    share = np.where(leaving * ROUNDED_UP > safe, safe / np.maximum(leaving * ROUNDED_UP, SMALLEST), 1.0)
-    result = safe.copy()
-    for axis, flux in enumerate(extra):
-        flux *= np.where(flux > 0, share, np.roll(share, -1, axis))
-        result -= flux - np.roll(flux, 1, axis)
-    return result
 
 
 def _stage(
