@@ -13,6 +13,7 @@ import wgf
 from wgf.schemes import FokkerPlanck, Langevin
 
 ROOT = Path(__file__).resolve().parents[1]
+VIEW = (-3.0, 3.0)
 BEGIN, END = "<!-- made by python -m validation.readme -->\n", "<!-- end -->"
 
 
@@ -40,19 +41,27 @@ def picture(path: Path) -> None:
     problem = wgf.problems.old_faithful()
     times = (0.0, 0.2, 1.0, 4.0)
     grid = wgf.solve(problem, FokkerPlanck(cells=192), t_end=times[-1], dt=0.02, save_at=list(times))
-    cloud = wgf.solve(problem, Langevin(particles=1500), t_end=times[-1], dt=0.01, save_at=list(times))
+    cloud = wgf.solve(problem, Langevin(particles=2000), t_end=times[-1], dt=0.01, save_at=list(times))
     top = max(m.values.max() for m in grid.measures[1:])
-    (x0, x1), (y0, y1) = problem.bounds
-    figure, axes = plt.subplots(1, len(times), figsize=(12, 3.4), sharey=True, layout="constrained")
-    for ax, t in zip(axes, times, strict=True):
-        image = ax.imshow(
-            grid.at(t).values.T, origin="lower", extent=(x0, x1, y0, y1), cmap="cividis", vmin=0, vmax=top
+    extent = [side for pair in problem.bounds for side in pair]
+    levels = top * np.array([0.02, 0.1, 0.3, 0.6])
+    figure, axes = plt.subplots(
+        2, len(times), figsize=(11, 5.8), sharex=True, sharey=True, layout="constrained"
+    )
+    for column, t in enumerate(times):
+        above, below = axes[:, column]
+        density, cells = grid.at(t), grid.at(t).grid.axes
+        image = above.imshow(
+            density.values.T, origin="lower", extent=extent, cmap="magma", vmin=0, vmax=top, aspect="auto"
         )
-        ax.plot(*cloud.at(t).x.T, ".", ms=1.6, color="white", alpha=0.55)
-        ax.set(title=f"t = {t:g}", xlabel="eruption (standardised)", xlim=(x0, x1), ylim=(y0, y1))
-    axes[0].set_ylabel("waiting (standardised)")
-    figure.colorbar(image, ax=axes, label="density (PDE)", shrink=0.85)
-    figure.savefig(path, dpi=130)
+        below.plot(*cloud.at(t).x.T, ".", ms=2.5, color="#c0392b", alpha=0.5, mew=0)
+        below.contour(*cells, density.values.T, levels=levels, colors="#34495e", linewidths=0.8)
+        above.set(title=f"t = {t:g}", xlim=VIEW, ylim=VIEW)
+        below.set(xlabel="duration (standardised)")
+    axes[0, 0].set_ylabel("PDE\nwaiting (standardised)")
+    axes[1, 0].set_ylabel("particles on PDE contours\nwaiting (standardised)")
+    figure.colorbar(image, ax=axes[0], label="density")
+    figure.savefig(path, dpi=120)
     plt.close(figure)
 
 

@@ -84,7 +84,7 @@ def test_what_a_quadratic_tells():
 
 def test_potentials_are_compared_by_identity_and_hashable():
     assert Ring() != Ring()
-    assert len({V for V in POTENTIALS} | {POTENTIALS[0]}) == len(POTENTIALS)
+    assert len({*POTENTIALS, POTENTIALS[0]}) == len(POTENTIALS)
 
 
 def test_a_measure_without_score_is_differentiated():

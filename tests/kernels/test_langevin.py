@@ -32,7 +32,9 @@ def written_out(x, V, dt, amplitude, step, integrator, tamed):
         g = dt * V.gradient(y.T).T
         return g / (1 + np.linalg.norm(g, axis=0)) if tamed else g
 
-    z, after = (amplitude * normals.reference(KEY, s, NOISE, *x.shape[::-1], np.float64) for s in (step, step + 1))
+    z, after = (
+        amplitude * normals.reference(KEY, s, NOISE, *x.shape[::-1], np.float64) for s in (step, step + 1)
+    )
     if integrator == "leimkuhler-matthews":
         return x - move(x) + 0.5 * (z + after)
     y = x - move(x) + z

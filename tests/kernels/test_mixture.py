@@ -19,11 +19,14 @@ def case(n, d, K, seed=0):
 
 def naive(x, log_weights, means, precisions):
     """Log density and score in extended precision, one point and one component at a time."""
-    x, log_weights, means, precisions = (np.asarray(a, np.longdouble) for a in (x, log_weights, means, precisions))
+    x, log_weights, means, precisions = (
+        np.asarray(a, np.longdouble) for a in (x, log_weights, means, precisions)
+    )
     density, score = [], []
     for point in x:
         exponents = [
-            log_weights[j] - 0.5 * (point - means[j]) @ precisions[j] @ (point - means[j]) for j in range(len(means))
+            log_weights[j] - 0.5 * (point - means[j]) @ precisions[j] @ (point - means[j])
+            for j in range(len(means))
         ]
         top = max(exponents)
         shares = np.array([np.exp(e - top) for e in exponents])
@@ -70,7 +73,8 @@ def test_the_score_is_the_gradient_of_the_log_density():
     for name, P in (("", precisions), ("_isotropic", 0.8)):
         density, score = (getattr(mixture, f"mixture_{w}{name}") for w in ("log_density", "score"))
         slope = [
-            (density(x + step * e, log_weights, means, P) - density(x - step * e, log_weights, means, P)) / (2 * step)
+            (density(x + step * e, log_weights, means, P) - density(x - step * e, log_weights, means, P))
+            / (2 * step)
             for e in np.eye(3)
         ]
         np.testing.assert_allclose(score(x, log_weights, means, P), np.stack(slope, 1), rtol=0, atol=2e-8)
@@ -91,7 +95,11 @@ def test_far_away_the_score_is_the_pull_of_the_components_and_finite(real, far):
 
 def test_a_component_without_weight_changes_nothing():
     x, log_weights, means, precisions = case(20, 2, 5)
-    more = (np.append(log_weights, -np.inf), np.vstack([means, [[0.0, 0.0]]]), np.concatenate([precisions, np.eye(2)[None]]))
+    more = (
+        np.append(log_weights, -np.inf),
+        np.vstack([means, [[0.0, 0.0]]]),
+        np.concatenate([precisions, np.eye(2)[None]]),
+    )
     for kernel in (mixture.mixture_log_density, mixture.mixture_score):
         np.testing.assert_allclose(kernel(x, *more), kernel(x, log_weights, means, precisions), rtol=1e-14)
 
@@ -102,11 +110,15 @@ def test_nan_stays_with_its_point():
     x[7] = np.nan
     for kernel in (mixture.mixture_log_density, mixture.mixture_score):
         assert np.isnan(kernel(x, log_weights, means, precisions)[7]).all()
-    np.testing.assert_array_equal(np.delete(mixture.mixture_score(x, log_weights, means, precisions), 7, 0), np.delete(clean, 7, 0))
+    np.testing.assert_array_equal(
+        np.delete(mixture.mixture_score(x, log_weights, means, precisions), 7, 0), np.delete(clean, 7, 0)
+    )
 
 
 def test_a_point_does_not_depend_on_its_neighbours():
     x, log_weights, means, precisions = case(300, 3, 20)
     whole = mixture.mixture_score(x, log_weights, means, precisions)
     for part in (slice(0, 1), slice(5, 70), slice(299, 300)):
-        np.testing.assert_array_equal(mixture.mixture_score(x[part], log_weights, means, precisions), whole[part])
+        np.testing.assert_array_equal(
+            mixture.mixture_score(x[part], log_weights, means, precisions), whole[part]
+        )

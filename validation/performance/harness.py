@@ -22,7 +22,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,13 +39,17 @@ MEBI = 1024.0
 
 @dataclass(frozen=True)
 class Timing:
-    """Median CPU and wall seconds of `repeats` runs, and peak memory above the level before (MiB)."""
+    """Median CPU and wall seconds of `repeats` runs, and peak memory above the level before (MiB).
+
+    result: what the last run returned, so that accuracy is judged on a run that was timed.
+    """
 
     cpu: float
     wall: float
     repeats: int
     peak: float
     threads: int
+    result: Any = field(default=None, repr=False, compare=False)
 
 
 def peer(name: str) -> ModuleType:
@@ -104,6 +108,7 @@ def race(
     """Time callables against each other, round-robin, at a stated number of threads."""
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
     peaks = dict.fromkeys(contestants, float("nan"))
+    results: dict[str, Any] = {}
     with threads(threads_used):
         for name, run in contestants.items():
             if warm:
@@ -114,7 +119,7 @@ def race(
         for _ in range(repeats):
             for name, run in contestants.items():
                 cpu, wall = time.process_time(), time.perf_counter()
-                run()
+                results[name] = run()
                 seconds[name].append((time.process_time() - cpu, time.perf_counter() - wall))
     return {
         name: Timing(
@@ -123,6 +128,7 @@ def race(
             repeats,
             peaks[name],
             threads_used,
+            results[name],
         )
         for name, pairs in seconds.items()
     }

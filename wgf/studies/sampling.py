@@ -21,8 +21,8 @@ def _chains(name: str, value: Any, sizes: checks.Sizes) -> np.ndarray:
     x = checks.as_float(name, value).astype(np.float64, copy=False)
     if x.ndim not in (2, 3) or x.size == 0 or x.shape[1] < FEWEST_DRAWS:
         raise ValueError(
-            f"{name} must have shape (chains, draws) or (chains, draws, d) with at least {FEWEST_DRAWS} draws, "
-            f"got {x.shape}. One chain is x[None]."
+            f"{name} must have shape (chains, draws) or (chains, draws, d) with at least {FEWEST_DRAWS} "
+            f"draws, got {x.shape}. One chain is x[None]."
         )
     if (np.ptp(x, axis=(0, 1)) == 0).any():
         raise ValueError(f"{name} must vary, got a constant. Check that the chains have moved.")

@@ -7,7 +7,7 @@ import pytest
 
 from validation import closed_forms
 from wgf.energies import DoubleWell, Quadratic, entropy, interaction, internal, potential
-from wgf.measures import Barenblatt, Gaussian, Mixture, Particles, Quantiles, Uniform
+from wgf.measures import Barenblatt, Density, Gaussian, Grid, Mixture, Particles, Quantiles, Uniform
 from wgf.problem import Problem
 from wgf.schemes.jko import QuantileJKO
 from wgf.schemes.jko.quantile_functional import QuantileEnergy, mass_product, squared_norm
@@ -149,6 +149,20 @@ def test_the_order_in_time_for_a_moving_potential(time: str, order: float, slack
     found = [final(problem, QuantileJKO(levels=200, time=time), 1 / n, n).mean()[0] for n in (20, 40, 80)]
     errors = [abs(m - mean) for m in found]
     assert abs(np.log2(errors[-2] / errors[-1]) - order) < slack
+
+
+@pytest.mark.parametrize("time", ["jko", "midpoint"])
+def test_a_moving_potential_is_taken_at_the_time_each_method_says(time: str) -> None:
+    """One step on the mean: (m' - m) / dt = s - (m' or the midpoint), s = sin at the new or the middle time."""
+    moving = potential(lambda x, t: 0.5 * ((x - np.sin(t)) ** 2).sum(-1))
+    problem = Problem(entropy() + moving, initial=Gaussian(1.0, 1.0)).at(2.0)
+    dt, scheme = 0.3, QuantileJKO(levels=100, time=time)
+    before = scheme.init(problem, RNG)
+    after, _ = scheme.step(problem, before, dt, RNG)
+    start, mean = (float(scheme.measure(problem, s).mean()[0]) for s in (before, after))
+    middle = (start + dt / 2 * np.sin(2.0 + dt / 2)) / (1 + dt / 2)
+    exact = 2 * middle - start if time == "midpoint" else (start + dt * np.sin(2.0 + dt)) / (1 + dt)
+    assert abs(mean - exact) < 1e-9
 
 
 def test_quadratic_aggregation_contracts_as_its_closed_form() -> None:
@@ -294,6 +308,8 @@ def test_it_says_which_problems_it_cannot_solve() -> None:
     assert "periodic" in scheme.supports(circle)
     cloud = Problem(entropy(), initial=Particles(np.arange(5.0)[:, None]))
     assert "kde" in scheme.supports(cloud)
+    half = Density(Grid((0, 1), 4), np.full(4, 0.5))
+    assert "mass 1, got 0.5" in scheme.supports(Problem(entropy(), initial=half))
 
 
 def test_settings_are_checked_and_schemes_hashable() -> None:

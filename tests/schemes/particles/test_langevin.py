@@ -52,7 +52,9 @@ def test_the_steps_are_the_textbook_linear_maps(dt):
     np.testing.assert_allclose(linear_map("euler-maruyama", dt), [1 - z, a2**0.5, 0], atol=1e-13)
     half = 0.5 * a2**0.5
     np.testing.assert_allclose(linear_map("leimkuhler-matthews", dt), [1 - z, half, half], atol=1e-13)
-    np.testing.assert_allclose(linear_map("heun", dt), [1 - z + z**2 / 2, a2**0.5 * (1 - z / 2), 0], atol=1e-13)
+    np.testing.assert_allclose(
+        linear_map("heun", dt), [1 - z + z**2 / 2, a2**0.5 * (1 - z / 2), 0], atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("dt", [0.05, 0.2, 0.4])
@@ -69,7 +71,9 @@ def test_stationary_variances_of_a_quadratic_are_the_closed_forms(dt):
         np.testing.assert_allclose((b**2 + c**2 + 2 * a * b * c) / (1 - a**2), variance, rtol=1e-10)
 
 
-@pytest.mark.parametrize(("integrator", "order"), [("euler-maruyama", 1), ("leimkuhler-matthews", 1), ("heun", 2)])
+@pytest.mark.parametrize(
+    ("integrator", "order"), [("euler-maruyama", 1), ("leimkuhler-matthews", 1), ("heun", 2)]
+)
 def test_mean_and_variance_of_a_quadratic_converge_at_the_weak_order(integrator, order):
     steps = np.array([16, 32, 64, 128])
     errors = []
@@ -85,8 +89,7 @@ def test_mean_and_variance_of_a_quadratic_converge_at_the_weak_order(integrator,
 
 def _expectation(integrator, n, monkeypatch):
     """E cos(2 x(1)) + x(1) from x(0) = 0.3, in a non-convex V, by backward quadrature: no sampling error."""
-    V = lambda x: 0.5 * (x**2).sum(-1) + 0.5 * np.cos(2 * x[..., 0])
-    p = problem(V, D=0.5)
+    p = problem(lambda x: 0.5 * (x**2).sum(-1) + 0.5 * np.cos(2 * x[..., 0]), D=0.5)
     scheme = Langevin(integrator=integrator)
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     line = np.cos(np.pi * (np.arange(121) + 0.5) / 121)  # Chebyshev nodes of [-8, 8] / 8
@@ -160,14 +163,20 @@ def test_the_adjusted_scheme_leaves_its_target_alone_at_any_step(dtype):
 def test_the_adjusted_scheme_reflects_and_wraps_reversibly():
     """A tilted V on a mirrored box and a periodic one: both truncated laws are kept; p > 1e-6 each."""
     n, D = 40_000, 0.5
-    V = lambda x: np.cos(2 * np.pi * x[..., 0]) + 0.8 * np.sin(2 * np.pi * x[..., 0])
+
+    def V(x):
+        return np.cos(2 * np.pi * x[..., 0]) + 0.8 * np.sin(2 * np.pi * x[..., 0])
+
     line = np.linspace(0, 1, 4001)
     for boundary, reflect, W in (("periodic", False, V), ("noflux", True, lambda x: V(x) + 2 * x[..., 0])):
         density = np.exp(-W(line[:, None]) / D)
         cdf = np.concatenate([[0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
         cdf /= cdf[-1]
         p = wgf.Problem(
-            D * wgf.entropy() + wgf.potential(W), initial=wgf.Uniform((0, 1)), bounds=(0, 1), boundary=boundary
+            D * wgf.entropy() + wgf.potential(W),
+            initial=wgf.Uniform((0, 1)),
+            bounds=(0, 1),
+            boundary=boundary,
         )
         scheme = Langevin(particles=n, integrator="adjusted", reflect=reflect)
         state = advance(scheme, p, 0.03, 60)
@@ -228,7 +237,10 @@ def test_a_step_is_a_function_of_the_state_alone(integrator):
 @pytest.mark.parametrize("integrator", INTEGRATORS)
 def test_single_precision_follows_double_precision(integrator):
     p = problem(DoubleWell(), mean=(0.5, 0.0))
-    a, b = (advance(Langevin(particles=300, integrator=integrator, dtype=t), p, 0.02, 10) for t in ("float32", "float64"))
+    a, b = (
+        advance(Langevin(particles=300, integrator=integrator, dtype=t), p, 0.02, 10)
+        for t in ("float32", "float64")
+    )
     assert a.x.dtype == np.float32
     assert b.x.dtype == np.float64
     # a Metropolis decision may fall differently for a borderline particle
@@ -251,8 +263,7 @@ def test_solve_runs_it_and_a_run_of_two_halves_is_the_whole(integrator, tmp_path
 
 
 def test_a_potential_that_moves_is_read_at_the_right_times():
-    V = lambda x, t: 0.5 * ((x - t) ** 2).sum(-1)
-    energy = wgf.entropy() + wgf.potential(V)
+    energy = wgf.entropy() + wgf.potential(lambda x, t: 0.5 * ((x - t) ** 2).sum(-1))
     p = wgf.Problem(energy, initial=wgf.Gaussian([0.0], 1.0))
     t, dt = 0.6, 0.2
     for integrator in ("euler-maruyama", "heun", "adjusted"):
@@ -282,7 +293,9 @@ def test_the_adjusted_scheme_refuses_proposals_without_a_finite_potential():
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(x[..., 0] > 0, -np.log(np.maximum(x[..., 0], 0)), np.inf) + x[..., 0]
 
-    gradient = lambda x: np.where(x > 0, -1 / np.where(x > 0, x, 1) + 1, np.nan)
+    def gradient(x):
+        return np.where(x > 0, -1 / np.where(x > 0, x, 1) + 1, np.nan)
+
     energy = wgf.entropy() + wgf.potential(V, grad=gradient)  # a Gamma(2) law, dead on the left
     p = wgf.Problem(energy, initial=wgf.Particles(np.random.default_rng(0).gamma(2.0, size=(20_000, 1))))
     state = advance(Langevin(integrator="adjusted"), p, 0.5, 20)
@@ -303,14 +316,17 @@ def test_a_cloud_is_used_as_it_is_and_keeps_its_weights():
 def test_a_larger_cloud_moves_with_the_same_noise():
     x = np.random.default_rng(0).standard_normal((600, 2))
     few, many = (
-        wgf.Problem(wgf.entropy() + wgf.potential(Quadratic(np.eye(2))), initial=wgf.Particles(x[:n])) for n in (100, 600)
+        wgf.Problem(wgf.entropy() + wgf.potential(Quadratic(np.eye(2))), initial=wgf.Particles(x[:n]))
+        for n in (100, 600)
     )
     a, b = (advance(Langevin(), p, 0.1, 5) for p in (few, many))
     np.testing.assert_array_equal(a.x, b.x[:, :100])
 
 
 def test_the_suggested_step_is_a_quarter_of_the_explicit_limit():
-    assert Langevin().suggest_dt(problem(Quadratic([1.0, 8.0]), mean=(0, 0))) == pytest.approx(2 / 8 / 4, rel=1e-6)
+    assert Langevin().suggest_dt(problem(Quadratic([1.0, 8.0]), mean=(0, 0))) == pytest.approx(
+        2 / 8 / 4, rel=1e-6
+    )
     assert Langevin().suggest_dt(wgf.Problem(wgf.entropy(), initial=wgf.Gaussian(0, 1))) == 1.0
 
 
@@ -331,7 +347,8 @@ def test_what_it_cannot_solve_is_said_in_a_sentence(scheme, energy, bounds, word
 
 
 @pytest.mark.parametrize(
-    "settings", [dict(particles=0), dict(integrator="eulr"), dict(dtype="float16"), dict(reflect=1), dict(tamed=None)]
+    "settings",
+    [dict(particles=0), dict(integrator="eulr"), dict(dtype="float16"), dict(reflect=1), dict(tamed=None)],
 )
 def test_wrong_settings_are_refused_by_name(settings):
     with pytest.raises((ValueError, TypeError), match=next(iter(settings))):

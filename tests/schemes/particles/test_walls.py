@@ -15,7 +15,10 @@ coordinate = st.floats(-50, 50)
 
 def test_only_asked_for_axes_have_walls():
     problem = wgf.Problem(
-        wgf.entropy(), initial=wgf.Gaussian([0, 0], 1.0), bounds=[(-1, 2), (0, 4)], boundary=("noflux", "periodic")
+        wgf.entropy(),
+        initial=wgf.Gaussian([0, 0], 1.0),
+        bounds=[(-1, 2), (0, 4)],
+        boundary=("noflux", "periodic"),
     )
     assert walls(problem, False).sides == ((1, 0.0, 4.0, False),)
     assert walls(problem, True).sides == ((0, -1.0, 3.0, True), (1, 0.0, 4.0, False))

@@ -13,8 +13,17 @@ import numpy as np
 from numba import njit, prange
 
 from wgf.kernels.cpu.philox import CHUNK, TILE, fill_normals
-from wgf.kernels.langevin import DOUBLE_WELL, GIVEN, HEUN, INTEGRATORS, LEIMKUHLER_MATTHEWS, POTENTIALS
-from wgf.kernels.langevin import QUADRATIC, QUADRATIC_DIAGONAL, shaped
+from wgf.kernels.langevin import (
+    DOUBLE_WELL,
+    GIVEN,
+    HEUN,
+    INTEGRATORS,
+    LEIMKUHLER_MATTHEWS,
+    POTENTIALS,
+    QUADRATIC,
+    QUADRATIC_DIAGONAL,
+    shaped,
+)
 from wgf.kernels.philox import NOISE
 
 compiled = njit(cache=True, fastmath={"contract"}, error_model="numpy")
@@ -82,7 +91,7 @@ def _tame(move, scratch):
 @compiled
 def _drift(x, kind, p, tamed, move, scratch):
     """move = dt grad V(x), tamed on request; dt is in the parameters, and a given one in `move`, already."""
-    if kind == QUADRATIC_DIAGONAL or kind == QUADRATIC:
+    if kind in (QUADRATIC_DIAGONAL, QUADRATIC):
         _quadratic(x, p, kind == QUADRATIC_DIAGONAL, move)
     elif kind == DOUBLE_WELL:
         _double_well(x, p, move)
@@ -141,7 +150,8 @@ def _store(here, move, noise, amplitude, lo, out):
 def _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, chunk, out):
     """The tiles of one task; scratch arrays are made once for all of them."""
     here = np.empty((x.shape[0], TILE), x.dtype)
-    move, noise, there, again = np.empty_like(here), np.empty_like(here), np.empty_like(here), np.empty_like(here)
+    move, noise = np.empty_like(here), np.empty_like(here)
+    there, again = np.empty_like(here), np.empty_like(here)
     spare = np.empty((1, TILE), x.dtype)
     tiles = (x.shape[1] + TILE - 1) // TILE
     for t in range(chunk * CHUNK, min(chunk * CHUNK + CHUNK, tiles)):
@@ -176,7 +186,9 @@ def langevin_step(
 ) -> np.ndarray:
     """Compiled form of `wgf.kernels.langevin.langevin_step`."""
     kind = POTENTIALS[potential]
-    given = np.ascontiguousarray(parameters, x.dtype) if kind == GIVEN else np.empty((0, 0), x.dtype)
+    # writable, whoever froze them: numba would compile the kernel once more for read-only arrays
+    x, key = np.require(x, None, ["C", "W"]), np.require(key, np.uint32, ["C", "W"])
+    given = np.require(parameters if kind == GIVEN else np.empty((0, 0)), x.dtype, ["C", "W"])
     p = np.empty((0, 0), x.dtype) if kind == GIVEN else shaped(potential, parameters, dt, x)
     out = np.empty_like(x)
     real = x.dtype.type

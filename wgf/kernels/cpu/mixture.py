@@ -163,15 +163,15 @@ def _mixture(x, log_weights, means, precisions, isotropic, log_density, score):
 
 
 def _run(x: Any, log_weights: Any, means: Any, precisions: Any, wanted: str) -> np.ndarray:
-    x = np.ascontiguousarray(x)
     isotropic = np.ndim(precisions) == 0
-    parameters = [
-        np.ascontiguousarray(p, dtype=x.dtype)
-        for p in (log_weights, means, np.reshape(precisions, (1, 1, 1)) if isotropic else precisions)
-    ]
+    x, a, b, c = (
+        # writable, whatever a measure froze: numba would compile every kernel once more for read-only
+        np.require(p, x.dtype, ["C", "W"])
+        for p in (x, log_weights, means, np.reshape(precisions, (1, 1, 1)) if isotropic else precisions)
+    )
     log_density = np.empty(x.shape[0] if wanted == "log_density" else 0, x.dtype)
     score = np.empty(x.shape if wanted == "score" else (0, 0), x.dtype)
-    _mixture(x, *parameters, isotropic, log_density, score)
+    _mixture(x, a, b, c, isotropic, log_density, score)
     return log_density if wanted == "log_density" else score
 
 

@@ -184,12 +184,12 @@ def _philox_array(counter, key, out):
 def normals(key: Any, step: int, purpose: int, n: int, d: int, dtype: Any = np.float64) -> np.ndarray:
     """Compiled form of `wgf.kernels.philox.normals`."""
     out = np.empty((d, n), dtype)
-    _all_normals(out, step, purpose, key)
+    _all_normals(out, step, purpose, np.require(key, np.uint32, ["C", "W"]))
     return out
 
 
 def uniforms(key: Any, step: int, purpose: int, n: int, d: int) -> np.ndarray:
     """Compiled form of `wgf.kernels.philox.uniforms`."""
     out = np.empty((d, n))
-    _all_uniforms(out, step, purpose, key)
+    _all_uniforms(out, step, purpose, np.require(key, np.uint32, ["C", "W"]))
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -25,26 +26,26 @@ def sg_factors(
     flat = np.ascontiguousarray(potential, dtype=np.float64).reshape(-1)
     faces = n if periodic else n - 1
     blocks = -(-lines // width)
-    compute = _one_line if lines == 1 else _blocks
-    return compute(flat, strength, 1 / temperature, n, inner, periodic).reshape(blocks, faces, COLUMNS, width)
+    factors = aligned(blocks * faces * COLUMNS * width)
+    compute: Any = _one_line if lines == 1 else _blocks
+    compute(
+        flat, strength, 1 / temperature, n, inner, True if periodic else None, factors, aligned(n * width)
+    )
+    return factors.reshape(blocks, faces, COLUMNS, width)
 
 
 @njit(cache=True, error_model="numpy")
-def _one_line(potential, strength, beta, n, inner, periodic):
-    faces = n if periodic else n - 1
-    factors = aligned(faces * COLUMNS)
+def _one_line(potential, strength, beta, n, inner, ring, factors, work):
+    faces = len(factors) // COLUMNS
     _fill(0.0, 1, potential, 0, 1, n, faces, strength, beta, factors, 0, np.zeros(1))
-    _eliminate(0.0, 1, factors, 0, n, periodic)
-    return factors
+    _eliminate(0.0, 1, factors, 0, n, ring)
 
 
 @njit(cache=True, error_model="numpy")
-def _blocks(potential, strength, beta, n, inner, periodic):
-    faces = n if periodic else n - 1
+def _blocks(potential, strength, beta, n, inner, ring, factors, work):
     lines = potential.size // n
     blocks = (lines + LANES - 1) // LANES
-    factors = aligned(blocks * faces * COLUMNS * LANES)
-    work = aligned(n * LANES)
+    faces = len(factors) // (blocks * COLUMNS * LANES)
     steepest = np.zeros(LANES)
     zero = fill(0.0)
     for block in range(blocks):
@@ -56,8 +57,7 @@ def _blocks(potential, strength, beta, n, inner, periodic):
         else:
             gather(potential, first, lines, n, inner, work, LANES)
             _fill(zero, LANES, work, 0, LANES, n, faces, strength, beta, factors, at, steepest)
-        _eliminate(zero, LANES, factors, at, n, periodic)
-    return factors
+        _eliminate(zero, LANES, factors, at, n, ring)
 
 
 @njit(cache=True, error_model="numpy")
@@ -93,8 +93,8 @@ def _fill(zero, width, potential, base, stride, n, faces, strength, beta, factor
 
 
 @njit(cache=True, error_model="numpy")
-def _eliminate(zero, width, factors, at, n, periodic):
-    """q and t (no flux) or q and h (periodic) from up and down."""
+def _eliminate(zero, width, factors, at, n, ring):
+    """q and t (no flux) or q and h (periodic: ring is not None) from up and down."""
     row = COLUMNS * width
     left, pivot, other = width, 2 * width, 3 * width
     up, down = load(zero, factors, at), load(zero, factors, at + left)
@@ -108,7 +108,7 @@ def _eliminate(zero, width, factors, at, n, periodic):
         q = 1.0 / (excess + down)
         store(q, factors, face + pivot)
     last = at + (n - 2) * row
-    if not periodic:
+    if ring is None:
         excess = 1.0 + load(zero, factors, last + left)
         q = 1.0 / (excess + load(zero, factors, last))
         store(q, factors, last + other)

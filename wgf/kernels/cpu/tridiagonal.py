@@ -47,64 +47,51 @@ def _sweep(
     n, inner = shape[axis], math.prod(shape[axis + 1 :])
     compute: Any = _one_line if source.size == n else _blocks
     flat = (a.reshape(-1) for a in (source, target, flux, factors))
-    return compute(*flat, n, inner, periodic, second_order)
+    work = aligned(n * SLOTS * (1 if source.size == n else LANES))
+    return compute(*flat, work, n, inner, True if periodic else None, True if second_order else None)
 
 
 @njit(cache=True, error_model="numpy")
-def _line(like, width, factors, at, work, source, base, stride, target, to, pace, n, periodic, second_order):
-    """One line, or LANES lines, by the type of `like`; returns the least new value."""
-    if periodic:
-        if second_order:
+def _line(like, width, factors, at, work, source, base, stride, target, to, pace, n, ring, second):
+    """One line, or LANES lines, by the type of `like`; returns the least new value.
+
+    ring and second are True or None: numba compiles only the branch that the type None leaves.
+    """
+    if ring is not None:
+        if second is not None:
             return tr_bdf2_ring(like, width, factors, at, work, source, base, stride, target, to, pace, n)
         return euler_ring(like, width, factors, at, work, source, base, stride, target, to, pace, n)
-    if second_order:
+    if second is not None:
         return tr_bdf2_line(like, width, factors, at, work, source, base, stride, target, to, pace, n)
     return euler_line(like, width, factors, at, work, source, base, stride, target, to, pace, n)
 
 
 @njit(cache=True, error_model="numpy")
-def _one_line(source, target, flux, factors, n, inner, periodic, second_order):
-    work = aligned(n * SLOTS)
-    least = _line(0.0, 1, factors, 0, work, source, 0, 1, target, 0, 1, n, periodic, second_order)
+def _one_line(source, target, flux, factors, work, n, inner, ring, second):
+    least = _line(0.0, 1, factors, 0, work, source, 0, 1, target, 0, 1, n, ring, second)
     if flux.size:
         accumulate(work, 1, SLOTS, 0, 1, 1, n, inner, flux)
     return least
 
 
 @njit(cache=True, error_model="numpy")
-def _blocks(source, target, flux, factors, n, inner, periodic, second_order):
+def _blocks(source, target, flux, factors, work, n, inner, ring, second):
     zero = fill(0.0)
     pitch = SLOTS * LANES
-    work = aligned(n * pitch)
     lanes = np.empty(LANES)
     lines = source.size // n
-    step = (n if periodic else n - 1) * COLUMNS * LANES
+    step = (n - 1 if ring is None else n) * COLUMNS * LANES
     least = np.inf
     for block in range((lines + LANES - 1) // LANES):
         first, at = block * LANES, block * step
         if side_by_side(first, lines, inner):
             here = start(first, n, inner)
             lowest = _line(
-                zero,
-                LANES,
-                factors,
-                at,
-                work,
-                source,
-                here,
-                inner,
-                target,
-                here,
-                inner,
-                n,
-                periodic,
-                second_order,
+                zero, LANES, factors, at, work, source, here, inner, target, here, inner, n, ring, second
             )
         else:
             gather(source, first, lines, n, inner, work, pitch)
-            lowest = _line(
-                zero, LANES, factors, at, work, work, 0, pitch, work, 0, pitch, n, periodic, second_order
-            )
+            lowest = _line(zero, LANES, factors, at, work, work, 0, pitch, work, 0, pitch, n, ring, second)
             scatter(work, pitch, first, lines, n, inner, target)
         store(lowest, lanes, 0)
         for lane in range(min(LANES, lines - first)):

@@ -75,22 +75,14 @@ def minimise(
     )
 
 
-def _held(edges: Array, gradient: Array, walls: tuple[float, float]) -> Array:
-    """Which edges an obstacle holds: at most the first and the last, when -gradient points outwards."""
-    held = np.zeros(edges.size, dtype=bool)
-    held[0] = edges[0] <= walls[0] and gradient[0] > 0
-    held[-1] = edges[-1] >= walls[1] and gradient[-1] < 0
-    return held
-
-
 def _direction(
     objective: StepObjective, edges: Array, gradient: Array, walls: tuple[float, float]
 ) -> tuple[Array, Array, Array]:
     """The Newton direction, the gradient on the free edges (0 on held ones), the Hessian's diagonal.
 
-    An end at its wall which the coupled system would push through it is held as well.
+    An end at its wall is held when the direction would push it through.
     """
-    held = _held(edges, gradient, walls)
+    held = np.zeros(edges.size, dtype=bool)
     hessian = objective.hessian(edges)
     while True:
         free = np.where(held, 0.0, gradient)

@@ -18,6 +18,7 @@ from wgf.schemes.jko.quantile_mesh import initial_cells
 Array = np.ndarray
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
 NEGLIGIBLE = 1e-8  # mass whose cells may be extrapolated more roughly: tails of 1e-12 that meet a wall
+MASS_TOLERANCE = 1e-3  # tails a grid cuts off are made up by normalising; more is another problem
 SAFE_SHARE = 0.5  # suggested dt against loss of uniqueness: half of 1 / |most negative curvature|
 
 
@@ -54,8 +55,9 @@ class QuantileJKO:
     not: for dt beyond the slowest time scale its energy may rise. V(x, t) is taken at the new time
     ("jko", "bdf2") or half-way ("midpoint").
 
-    levels: cells, 100 to 1e5; errors fall as levels^-2. mesh: "graded" fits the initial density (default),
-    "equal" gives every cell the same mass, better when the bulk will later spread over two wells.
+    levels: cells, 100 to 1e5; errors fall as levels^-2. mesh: "graded" fits the initial density (default);
+    "equal" gives every cell the same mass: order 1, but 7 times closer with 100 levels (and 0.7 times with
+    400) when a narrow start on a saddle spreads over two wells.
     tol: bound on the W2 distance to the minimiser in units of the support, per step; rounding ends near
     1e-13 * sqrt(levels). iterations: Newton's; 2 to 10 are usual, 90 were seen where dt V'' < -5.
 
@@ -97,6 +99,9 @@ class QuantileJKO:
                 f"it needs an initial measure with a density, got {type(problem.initial).__name__}: "
                 "a cloud has none, Mixture.kde(x, bandwidth) gives it one"
             )
+        mass = float(getattr(problem.initial, "mass", 1.0))
+        if abs(mass - 1) > MASS_TOLERANCE:
+            return f"it needs an initial measure of mass 1, got {mass:.6g}"
         return None
 
     def init(self, problem: Problem, rng: np.random.Generator) -> QuantileState:

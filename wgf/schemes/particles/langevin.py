@@ -62,7 +62,7 @@ class Langevin:
     * "heun": two gradients, (grad V(x) + grad V(y)) / 2 with y the Euler-Maruyama step. Weak order 2.
       Choose it to follow the flow in time.
     * "adjusted": the Euler-Maruyama step as a Metropolis proposal (MALA). Stationary law exact for every h;
-      `stats["acceptance"]` of the trajectory should lie between 0.4 and 0.9 (0.574 is best in high dimension).
+      `stats["acceptance"]` of the trajectory should be 0.4 to 0.9 (0.574 is best in high dimension).
 
     particles: None uses a `Particles` initial as it is and else draws 1000; a number draws with
     replacement. The statistical error is (variance / particles)^(1/2). dtype: "float32" is twice as fast.
@@ -97,9 +97,9 @@ class Langevin:
         if self.reflect and problem.bounds is None:
             return "reflect=True needs bounds, and the problem has none"
         if self.integrator == "adjusted" and problem.energy.diffusion == 0:
-            return "integrator='adjusted' needs an entropy() term: without noise there is no stationary density"
+            return "integrator='adjusted' needs an entropy() term: without noise nothing is stationary"
         if self.integrator == "leimkuhler-matthews" and walls(problem, self.reflect).mirror:
-            return "'leimkuhler-matthews' shares noise between steps, which a reflection between them would undo"
+            return "'leimkuhler-matthews' shares noise between steps, which a reflection would undo"
         return None
 
     def init(self, problem: Problem, rng: np.random.Generator) -> LangevinState | AdjustedState:
@@ -112,7 +112,7 @@ class Langevin:
         else:
             points = initial.sample(self.particles or DEFAULT_PARTICLES, rng)
         key = run_key(rng)
-        x = walls(problem, self.reflect).fold(np.ascontiguousarray(points.T, dtype=self.dtype))
+        x = walls(problem, self.reflect).fold(np.array(points.T, dtype=self.dtype, order="C"))
         if self.integrator != "adjusted":
             return LangevinState(x, key, 0, w)
         return AdjustedState(x, key, 0, w, _value(problem, x), self._gradient(problem, x), 0)
@@ -128,17 +128,11 @@ class Langevin:
         fused = _fused(problem)
         if self.integrator == "heun" and (fused is None or sides.sides):
             x = self._heun(problem, state, dt, amplitude, sides)
-        elif fused is None:
-            gradient = self._gradient(problem, state.x)
-            x = langevin_step(
-                state.x, "given", gradient, dt, amplitude, state.key, state.step, self.integrator, self.tamed
-            )
         else:
-            c, kind, parameters = fused
-            # only dt times V enters: a coefficient is a longer step of the drift alone
-            x = langevin_step(
-                state.x, kind, parameters, c * dt, amplitude, state.key, state.step, self.integrator, self.tamed
-            )
+            # a coefficient of V is a longer step of the drift alone
+            c, kind, data = fused or (1.0, "given", self._gradient(problem, state.x))
+            noise = (amplitude, state.key, state.step)
+            x = langevin_step(state.x, kind, data, c * dt, *noise, self.integrator, self.tamed)
         return state._replace(x=sides.fold(x), step=state.step + 1), StepInfo()
 
     def measure(self, problem: Problem, state: Any) -> Particles:
@@ -152,7 +146,7 @@ class Langevin:
         return {"acceptance": state.accepted / (state.step * state.x.shape[1])}
 
     def suggest_dt(self, problem: Problem) -> float:
-        """A quarter of the explicit limit 2 / (largest curvature of V over initial points); 1 for a flat V."""
+        """A quarter of the explicit limit 2 / (largest curvature of V at initial points); 1 for a flat V."""
         points = problem.initial.sample(CURVATURE_POINTS, np.random.default_rng(0)).T.astype(np.float64)
         here = _raw_gradient(problem, points)
         largest = 0.0
@@ -229,7 +223,7 @@ def _fused(problem: Problem) -> tuple[float, str, np.ndarray] | None:
 
 
 def _raw_gradient(problem: Problem, x: np.ndarray) -> np.ndarray:
-    """grad V (d, n). Terms are asked directly: a run that leaves the finite numbers is the loop's to report."""
+    """grad V (d, n). Terms are asked directly: what is not finite is the loop's to report."""
     total = np.zeros(1, x.dtype)
     for c, term in problem.energy.potentials:
         total = total + c * np.asarray(term.gradient(x.T)).T
