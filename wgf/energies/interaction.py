@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from scipy.signal import fftconvolve
-
 from wgf.measures.averages import cell_averages
 from wgf.measures.density import Density
 from wgf.measures.grid import Grid
@@ -45,6 +43,8 @@ class Interaction:
 
     def convolve(self, density: Density) -> np.ndarray:
         """W * rho at the cell centres: zero-padded FFT, or periodic along periodic axes."""
+        from scipy.signal import fftconvolve  # half a second to import, and only interactions need it
+
         masses, grid = density.cell_masses, density.grid
         kernel = self._kernel(grid)
         result = fftconvolve(masses, kernel, mode="full")

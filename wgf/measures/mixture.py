@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
-from scipy.optimize import elementwise
 from scipy.special import ndtr
 
 from wgf import checks
@@ -183,6 +182,8 @@ class Mixture:
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line by bracketed root finding, u in [0, 1] any shape."""
         u = u
+        from scipy.optimize import elementwise  # slow to import, and rarely needed
+
         spread = 10.0 * np.sqrt(self.covariances[:, 0, 0])  # ndtri stays below 8.3 for u >= 1e-16
         low, high = (self.means[:, 0] - spread).min(), (self.means[:, 0] + spread).max()
         inner = np.clip(u, np.finfo(float).tiny, 1 - 1e-16)

@@ -48,7 +48,7 @@ def order(
 
     h, errors: (levels,) > 0. dropped: levels (from 0) that a rule left out, drawn hollow.
     spread: (levels,) standard errors, drawn as bars. value: the observed order, drawn as a line through
-    the last kept level. expected: the theory's order, drawn as a triangle below the points.
+    the last kept level, with spread through the mean of all. expected: the theory's order, drawn as a triangle below the points.
     ticks: (levels,) what to write under each level ("1/50"), default its number.
 
     >>> order([0.1, 0.05], [1e-2, 2.5e-3], value=2.0, x_label="dt").axes[0].get_xlabel()
@@ -62,8 +62,10 @@ def order(
     axes.set_yscale("log")
     if value is not None and len(kept):
         ends = np.array([x[kept].min(), x[kept].max()])
-        anchor = kept[np.argmin(x[kept])]
-        line = y[anchor] * (ends / x[anchor]) ** value
+        # noisy errors: the line a regression draws; smooth ones: the finest level, nearest the limit
+        through = kept if spread is not None else kept[[np.argmin(x[kept])]]
+        anchor, height = (np.exp(np.log(v[through]).mean()) for v in (x, y))
+        line = height * (ends / anchor) ** value
         axes.plot(ends, line, color=style.SKY, linewidth=1.4, label=f"observed order {value:.2f}", zorder=1)
     if spread is not None:
         axes.errorbar(x[kept], y[kept], yerr=np.asarray(spread)[kept], fmt="none", ecolor=style.BLUE,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from wgf import checks
 
@@ -193,7 +193,7 @@ def bootstrap_interval(
     shares = np.bincount(cells.ravel(), minlength=RESAMPLES * seeds).reshape(RESAMPLES, seeds) / seeds
     slopes = slope(h, np.stack([_resampled(level, shares, how) for level in samples], axis=-1))
     tail = 0.5 * (1 - CONFIDENCE)
-    tail = stats.norm.cdf(math.sqrt(seeds / (seeds - 1)) * stats.t.ppf(tail, seeds - 1))
+    tail = ndtr(math.sqrt(seeds / (seeds - 1)) * stdtrit(seeds - 1, tail))
     low, high = np.quantile(slopes, [tail, 1 - tail])
     return float(low), float(high)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from wgf import checks
 
@@ -127,6 +126,8 @@ def _plain_r_hat(x: np.ndarray) -> float:
 
 
 def _normal_scores(x: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata  # half a second to import
+
     return ndtri((rankdata(x).reshape(x.shape) - 0.375) / (x.size + 0.25))
 
 

@@ -135,7 +135,7 @@ def study(
     particles), "bias" the size of the mean deviation (weak orders in dt; metric "mean" or "cov").
     reference: None for the problem's exact solution, or a scheme (run at a finer dt; its own error is
     estimated by a coarser run), a measure, a trajectory, a function t -> measure.
-    metric: "l1", "w2", "sliced_w2", "kl", "mean" (norm of the difference), "cov", "mmd", "sinkhorn" or a
+    metric: "l1", "w2", "sliced_w2", "kl", "mean" (norm of the difference), "cov" or a
     function of two measures; None picks l1 for densities, else w2 or sliced_w2.
     workers: processes to run in; executor: anything with map(function, items). Both give the bits of the
     serial run. A run that fails is a row with its sentence.

@@ -58,6 +58,18 @@ def test_a_wall_holds_mass_that_pushes_outwards_and_lets_go_of_mass_that_does_no
     assert inwards.residual < 1e-11
 
 
+@pytest.mark.parametrize("off", [1e-16, -1e-16, 3e-15])
+def test_an_end_a_rounding_error_off_its_wall_counts_as_on_it(off: float) -> None:
+    step = objective(entropy())
+    walls = (float(step.target[0]), float(step.target[-1]))
+    start = step.target + off * np.sign(step.target - step.target.mean()) * -1
+    found = minimise(step, start, walls, 1e-12, 100)
+    assert found.edges[0] == walls[0]
+    assert found.edges[-1] == walls[1]
+    exact = minimise(step, step.target, walls, 1e-12, 100)
+    np.testing.assert_allclose(found.edges, exact.edges, rtol=0, atol=1e-10)
+
+
 @pytest.mark.parametrize("energy", [entropy(), entropy() + 0.4 * interaction(Quadratic(1.0))])
 def test_the_residual_bounds_the_distance_to_the_minimiser(energy) -> None:
     """Strong convexity: W2 to the minimiser <= sqrt(tau g . H^-1 g) once Newton is in its final phase."""

@@ -65,6 +65,14 @@ def test_tail_masses_keep_their_relative_accuracy_on_both_sides() -> None:
     assert np.abs(raw / raw[::-1] - 1).max() > 1e-4  # the control: that is what is lost otherwise
 
 
+def test_masses_of_a_grid_density_are_counted_from_the_nearer_end() -> None:
+    edges = np.linspace(-5, 5, 101)
+    density = Density(Grid((-5, 5), 100), Gaussian(0, 0.4).pdf(edges[:-1, None] + 0.05))
+    masses = mass_between(density)(edges)
+    np.testing.assert_allclose(masses, masses[::-1], rtol=1e-9, atol=0)
+    np.testing.assert_allclose(masses, density.values / density.values.sum(), rtol=1e-9, atol=0)
+
+
 def test_the_graded_mesh_is_uniform_on_a_compact_support() -> None:
     edges, _ = initial_cells(MEASURES["barenblatt"], 50, "graded", None)
     radius = MEASURES["barenblatt"].radius

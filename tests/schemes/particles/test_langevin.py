@@ -197,6 +197,35 @@ def test_reflection_keeps_the_uniform_law_of_a_box(integrator):
     assert free.max() > 1
 
 
+@pytest.mark.parametrize("integrator", ["euler-maruyama", "heun"])
+@pytest.mark.parametrize(("boundary", "reflect"), [("noflux", True), ("periodic", False)])
+def test_a_step_in_a_box_is_the_fold_of_a_step_in_the_unfolded_space(integrator, boundary, reflect):
+    """V is continued evenly (or periodically) over the whole line and stepped there without walls."""
+
+    def V(x):
+        return 0.5 * (x**2).sum(-1) + x[..., 0]
+
+    def fold(x):
+        y = np.mod(x, 2.0 if reflect else 1.0)
+        return np.where(y > 1, 2 - y, y) if reflect else y
+
+    def unfolded_gradient(x):
+        return np.where(reflect & (np.mod(x, 2.0) > 1), -1.0, 1.0) * (fold(x) + 1)
+
+    start = wgf.Particles(np.random.default_rng(0).random((500, 1)))
+    scheme = Langevin(integrator=integrator, reflect=reflect)
+    box = wgf.Problem(wgf.entropy() + wgf.potential(V), initial=start, bounds=(0, 1), boundary=boundary)
+    state = scheme.init(box, np.random.default_rng(0))
+    noise = np.sqrt(2 * 0.1) * normals(state.key, 0, NOISE, 500, 1, np.float64)
+    first = unfolded_gradient(state.x)
+    there = state.x - 0.1 * first + noise
+    if integrator == "heun":
+        there = state.x - 0.05 * (first + unfolded_gradient(there)) + noise
+    assert np.mean((there < 0) | (there > 1)) > 0.2
+    after = scheme.step(box, state, 0.1, None)[0].x
+    np.testing.assert_allclose(after, fold(there), rtol=0, atol=1e-13)
+
+
 # --------------------------------------------------------------------------------- what must not matter
 
 

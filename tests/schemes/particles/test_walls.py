@@ -56,3 +56,5 @@ def test_a_reflection_by_hand():
     folded, signs = BOX.fold_with_signs(np.array([[2.5, -1.25, 0.0], [2.75, 0.25, 1.0]]))
     np.testing.assert_allclose(folded, [[1.5, -0.75, 0.0], [0.75, 2.25, 1.0]], atol=1e-15)
     np.testing.assert_array_equal(signs, [[-1, -1, 1], [1, 1, 1]])
+    _, signs = BOX.fold_with_signs(np.array([[1.999, 2.001, -0.999, -1.001], [1.0] * 4]))
+    np.testing.assert_array_equal(signs[0], [1, -1, 1, -1])

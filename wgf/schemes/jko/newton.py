@@ -49,8 +49,9 @@ def minimise(
     Stops when the certificate, in units of the length of the support, is below `tol` or below what
     rounding allows. At least one Newton step is taken, so a vanishing tau still moves the state.
     """
-    edges, value, gradient = start, objective.value(start), objective.gradient(start)
-    slack = ROUNDING_SLACK * objective.rounding(start)
+    edges = _on_walls(start, walls)
+    value, gradient = objective.value(edges), objective.gradient(edges)
+    slack = ROUNDING_SLACK * objective.rounding(edges)
     residual = np.inf
     for count in range(iterations + 1):
         direction, free, diagonal = _direction(objective, edges, gradient, walls)
@@ -73,6 +74,17 @@ def minimise(
         "Use a smaller dt (scheme.suggest_dt(problem) gives one), more iterations= or a larger tol=. A "
         "potential with kinks, or attraction without diffusion, has no smooth minimiser."
     )
+
+
+def _on_walls(edges: Array, walls: tuple[float, float]) -> Array:
+    """Edges with an end a rounding error off its wall put onto it: it would cut every step to nothing."""
+    near = AT_WALL * (edges[-1] - edges[0])
+    low = edges[0] - walls[0] < near
+    high = walls[1] - edges[-1] < near
+    if low or high:
+        edges = edges.copy()
+        edges[0], edges[-1] = walls[0] if low else edges[0], walls[1] if high else edges[-1]
+    return edges
 
 
 def _direction(
@@ -164,12 +176,9 @@ def _line_search(
     walls: tuple[float, float],
 ) -> tuple[Array, float, Array] | None:
     """The first acceptable point along the direction with its value and gradient, or None."""
-    alpha, at_wall = _longest(edges, direction, walls), AT_WALL * (edges[-1] - edges[0])
+    alpha = _longest(edges, direction, walls)
     while alpha > SHORTEST:
-        trial = edges + alpha * direction
-        # onto the wall exactly: an end left a rounding error away from it would cut every further step
-        trial[0] = walls[0] if trial[0] - walls[0] < at_wall else trial[0]
-        trial[-1] = walls[1] if walls[1] - trial[-1] < at_wall else trial[-1]
+        trial = _on_walls(edges + alpha * direction, walls)
         trial_value = objective.value(trial)
         if trial_value <= value + ARMIJO * alpha * slope:
             return trial, trial_value, objective.gradient(trial)
