@@ -69,7 +69,10 @@ def positions(V, integrator: str, particles: int, steps: int, seed: int) -> np.n
 
 
 def normals(integrator: str, particles: int, steps: int, seed: int) -> np.ndarray:
-    """The normals (steps, particles) of a run with this seed, read off a run without potential."""
+    """The normals (steps, particles) of a run with this seed, read off a run without potential.
+
+    For Leimkuhler-Matthews these are the averages of two that it adds, which is all the recursion needs.
+    """
     free = positions(flat, integrator, particles, steps, seed)
     return np.diff(free, axis=0) / math.sqrt(2 * T_END / steps)
 
@@ -184,7 +187,7 @@ CLAIMS = (
             measure=functools.partial(path_error, integrator),
             required=AtMost(1e-12),
         )
-        for integrator in WEAK_ORDERS
+        for integrator in INTEGRATORS[:3]
     ),
     *(
         claim

@@ -16,7 +16,7 @@ WIDTH = 100
 MEASURED = 26  # columns of the measured value; the longest is an order with its interval
 SECONDS = 6
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS = "os^Dv<>"
+MARKERS = "os^Dv<>P"
 
 
 def shorten(text: str, width: int) -> str:
@@ -128,6 +128,7 @@ def subject_page(title: str, command: str, results: Sequence[Result], sections: 
 def plot_ladders(path: Path, title: str, found: Sequence[Ladder | NoisyLadder]) -> None:
     """Errors against the step on log axes, one line a ladder, each with its observed order named."""
     import matplotlib
+    import matplotlib.ticker
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
@@ -144,6 +145,7 @@ def plot_ladders(path: Path, title: str, found: Sequence[Ladder | NoisyLadder]) 
             linestyle="-" if number < len(COLOURS) else "--",
             label=f"{ladder.title}: order {order:.2f}",
         )
+    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())  # they would overlap within a decade
     axes.set(xlabel="step: dt, or 1 / (cells, levels, particles)", ylabel="error", title=title)
     axes.grid(True, which="major", alpha=0.3)
     figure.legend(loc="outside lower center", fontsize=8, ncols=2, frameon=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+
 from wgf.measures.averages import cell_averages
 from wgf.measures.density import Density
 from wgf.measures.grid import Grid

@@ -31,6 +31,7 @@ class Kernel:
         TABLE[self.name] = self
 
     def __call__(self, *args: Any) -> Any:
+        """Run the fastest form."""
         if self._call is None:
             self._call = self.reference if jit_disabled() else self.load(self.cpu)
         return self._call(*args)

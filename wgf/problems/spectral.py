@@ -17,7 +17,7 @@ import numpy as np
 from numpy.polynomial import legendre
 
 from wgf import checks
-from wgf.measures.base import frozen, location_kind, locations, level_kind, line_kind
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -11,6 +11,7 @@ from wgf.errors import SchemeError
 from wgf.kernels.registry import jit_disabled
 from wgf.schemes import FokkerPlanck
 from wgf.schemes.grid.fokker_planck import State
+from wgf.schemes.grid.rates import face_rates, generator
 
 A = np.array([[1.5, 0.5], [0.5, 1.0]])
 
@@ -148,10 +149,21 @@ def test_time_orders_on_the_line_against_the_exact_exponential(time, order, boun
     assert errors[-1] < bound
 
 
+@pytest.mark.parametrize("boundary", ["noflux", "periodic"])
+def test_backward_euler_is_not_split_in_the_plane(boundary):
+    plane = ou_plane()
+    problem = wgf.Problem(plane.energy, initial=plane.initial, bounds=((-3, 3), (-2, 4)), boundary=boundary)
+    scheme, dt = FokkerPlanck(cells=(14, 11), time="backward-euler"), 0.3
+    grid = problem.grid(scheme.cells)
+    matrix = generator(face_rates(problem.energy.potential_value(grid.centers), grid, 1.0), grid).toarray()
+    start = scheme.init(problem, None)
+    after, _ = scheme.step(problem, start, dt, None)
+    exact = np.linalg.solve(np.eye(grid.size) - dt * matrix, start.rho.ravel())
+    np.testing.assert_allclose(after.rho.ravel(), exact, rtol=1e-10, atol=1e-14)
+
+
 def test_exponential_is_exact_in_time():
     # whole step = many small ones, = the dense exponential of the generator
-    from wgf.schemes.grid.rates import face_rates, generator
-
     problem, cells = well(), (30, 24)
     once, _ = flow(problem, FokkerPlanck(cells=cells, time="exponential"), 0.7, 1)
     often, _ = flow(problem, FokkerPlanck(cells=cells, time="exponential"), 0.7, 7)

@@ -133,7 +133,7 @@ def test_the_energy_never_rises(case):
 def test_no_way_to_step_leaves_a_cell_negative_beyond_rounding(case):
     scheme, problem, rho, dt = case
     after, info = advance(scheme, problem, rho, dt)
-    assert after.min() >= -2.3e-16 * after.max()
+    assert after.min() >= -1e-13 * after.max()
     assert info.substeps == (1 if info.accepted else 2)
 
 
