@@ -48,7 +48,8 @@ def order(
 
     h, errors: (levels,) > 0. dropped: levels (from 0) that a rule left out, drawn hollow.
     spread: (levels,) standard errors, drawn as bars. value: the observed order, drawn as a line
-    through the last kept level, or with spread through the mean of all. expected: the theory's order, drawn as a triangle below the points.
+    through the last kept level, or with spread through the mean of all.
+    expected: the theory's order, drawn as a triangle below the points.
     ticks: (levels,) what to write under each level ("1/50"), default its number.
 
     >>> order([0.1, 0.05], [1e-2, 2.5e-3], value=2.0, x_label="dt").axes[0].get_xlabel()
