@@ -16,6 +16,7 @@ from wgf.measures.gaussian import on_the_line
 from wgf.measures.grid import Grid
 from wgf.measures.quantiles import Quantiles
 
+NEGATIVE_TOLERANCE = 1e-12  # of the largest cell, as in the guards of the time loop
 grid_kind = checks.instance("a Grid", Grid)
 
 
@@ -151,9 +152,18 @@ class Density:
         return low + (index + rng.random(index.shape)) * self.grid.spacing
 
     def to_quantiles(self) -> Quantiles:
-        """The same measure on the line as Quantiles (zero cells are allowed, negative ones are not)."""
-        on_the_line(self)
-        return Quantiles(self.grid.edges(0), self.values / self.values.sum())
+        """The same measure on the line as Quantiles."""
+        values = on_the_line(self)._nonnegative()
+        return Quantiles(self.grid.edges(0), values / values.sum())
+
+    def _nonnegative(self) -> np.ndarray:
+        """The values with rounding-size negatives as 0: probabilities cannot be negative, solvers' tails can."""
+        smallest = float(self.values.min())
+        if smallest < -NEGATIVE_TOLERANCE * float(self.values.max()):
+            raise MeasureError(
+                f"this Density has a negative cell ({smallest:.2e}): it is no probability measure."
+            )
+        return np.maximum(self.values, 0.0)
 
     @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:

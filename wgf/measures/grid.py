@@ -89,7 +89,10 @@ class Grid:
     @property
     def centers(self) -> np.ndarray:
         """All cell centres, shape (*cells, d)."""
-        return np.stack(np.meshgrid(*self.axes, indexing="ij"), axis=-1)
+        result = np.empty((*self.cells, self.dimension))
+        for k, axis in enumerate(self.axes):  # by broadcasting: meshgrid and stack would pass thrice over it
+            result[..., k] = axis.reshape([-1 if k == j else 1 for j in range(self.dimension)])
+        return result
 
     def edges(self, axis: int) -> np.ndarray:
         """The n + 1 cell faces along `axis`."""
