@@ -157,6 +157,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "Ring": {"radius": 1.0, "stiffness": 1.0},
     "observed_order": {"h": [0.4, 0.2, 0.1], "errors": [0.16, 0.04, 0.01], "reference_error": 0.0, "samples": None,
                        "how": "rms", "noise_is_error": False, "abscissa": "dt", "seed": 0},
+    **dict.fromkeys(("autocorrelation_time", "effective_sample_size", "r_hat"),
+                    {"x": np.random.default_rng(0).standard_normal((2, 50))}),
     "bad_calls": {"target": wgf.internal},
     "check_energy": {"energy": PROBLEM.energy, "dimension": 1, "bounds": (-1.0, 1.0), "seed": 0},
     "check_measure": {"measure": wgf.Gaussian(0, 1), "seed": 0},

@@ -104,11 +104,8 @@ def raced(code: str) -> dict[int, tuple[Entry, Entry]]:
 @functools.cache
 def growth() -> list[Entry]:
     """wgf at three sizes, one thread."""
-    entries = []
-    for particles in SIZES:
-        timing = harness.race({"wgf": ours(particles)}, repeats=3)["wgf"]
-        entries.append(Entry("wgf", particles, deviation(timing.result), timing))
-    return entries
+    times = harness.race({str(n): ours(n) for n in SIZES}, repeats=3)
+    return [Entry("wgf", int(n), deviation(timing.result), timing) for n, timing in times.items()]
 
 
 def ratio(code: str) -> float:

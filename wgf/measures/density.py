@@ -157,7 +157,7 @@ class Density:
         return Quantiles(self.grid.edges(0), values / values.sum())
 
     def _nonnegative(self) -> np.ndarray:
-        """The values with rounding-size negatives as 0: solvers' tails may have them, probabilities may not."""
+        """The values with rounding-size negatives (tails of a solver may have them) as 0."""
         smallest = float(self.values.min())
         if smallest < -NEGATIVE_TOLERANCE * float(self.values.max()):
             raise MeasureError(
