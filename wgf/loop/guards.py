@@ -27,10 +27,11 @@ def find_fault(state: Any) -> Fault | None:
         array = to_numpy(value)
         if array.dtype.kind != "f" or array.size == 0:
             continue
-        # One pass in the usual case: a sum is finite only if every number is (or it overflowed, which
-        # the second look settles).
+        # The usual case costs one fast pass: a sum of squares is finite only if every number is (or it
+        # overflowed, which the second look settles).
+        flat = array.ravel(order="K")
         with np.errstate(over="ignore", invalid="ignore"):
-            finite = bool(np.isfinite(array.sum()))
+            finite = bool(np.isfinite(np.dot(flat, flat)))
         if not finite:
             bad = ~np.isfinite(array)
             if bad.any():
