@@ -17,7 +17,7 @@ import inspect
 import math
 import numbers
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any, TypeVar
 
@@ -45,17 +45,6 @@ class Kind:
     def __call__(self, name: str, value: Any, sizes: Sizes | None = None) -> Any:
         """The converted value, or the refusal."""
         return self.convert(name, value, {} if sizes is None else sizes)
-
-    def advise(self, advice: str) -> Kind:
-        """The same kind, whose refusals end in a way out for this argument."""
-
-        def convert(name: str, value: Any, sizes: Sizes) -> Any:
-            try:
-                return self.convert(name, value, sizes)
-            except (TypeError, ValueError) as error:
-                raise type(error)(f"{error} {advice}") from None
-
-        return replace(self, convert=convert)
 
 
 def shown(value: Any) -> str:
@@ -176,11 +165,6 @@ def number(words: str, accept: Callable[[float], bool], *bad: float) -> Kind:
 finite = number("a finite number", math.isfinite, INF, -INF)
 positive = number("a finite number > 0", lambda v: 0 < v < INF, INF, -INF, 0.0, -1.0)
 nonnegative = number("a finite number >= 0", lambda v: 0 <= v < INF, INF, -INF, -1.0)
-
-
-def above(limit: float) -> Kind:
-    """A finite number > `limit`."""
-    return number(f"a finite number > {limit:g}", lambda v: limit < v < INF, INF, limit, limit - 1.0)
 
 
 def between(low: float, high: float) -> Kind:
@@ -394,4 +378,3 @@ def _rng(name: str, value: Any, sizes: Sizes) -> np.random.Generator:
 
 
 rng = Kind("an integer >= 0 or a numpy.random.Generator", _rng, (-1, 0.5, NAN, "a", None, [1]))
-seed = rng

@@ -47,8 +47,8 @@ class Problem:
     exact: Callable[[float], Any] | None = None
     name: str = ""
     source: str = ""
-    time: float = 0.0
-    _memory: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, repr=False)
+    time: float = field(default=0.0, init=False)
+    _memory: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         d = self.dimension
@@ -60,6 +60,10 @@ class Problem:
         if "periodic" in per_axis and self.bounds is None:
             raise ValueError("bounds must be given for a periodic boundary, got None.")
         object.__setattr__(self, "boundary", per_axis)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: all but the remembered factorisations, which it rebuilds."""
+        return {**self.__dict__, "_memory": OrderedDict()}
 
     @property
     def dimension(self) -> int:
@@ -73,7 +77,9 @@ class Problem:
         """
         if not self.energy.time_dependent:
             return self
-        return replace(self, energy=self.energy.at(t), time=float(t), _memory=OrderedDict())
+        frozen = replace(self, energy=self.energy.at(t))
+        object.__setattr__(frozen, "time", float(t))
+        return frozen
 
     @checks.checked(cells=cells_kind)
     def grid(self, cells: int | tuple[int, ...]) -> Grid:

@@ -49,8 +49,11 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         raise CheckpointError(f"path {path!r} is not a readable wgf file: {error}.") from error
     if "header" not in arrays:
         raise CheckpointError(f"path {path!r} is an npz file, but not one of wgf (it has no header).")
-    header = json.loads(arrays.pop("header").tobytes().decode())
-    if header.get("format") != FORMAT or header.get("version") != VERSION:
+    try:
+        header = json.loads(arrays.pop("header").tobytes().decode())
+    except ValueError:
+        header = {}
+    if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") != VERSION:
         raise CheckpointError(
             f"path {path!r} has format {header.get('format')!r} version {header.get('version')!r}; "
             f"this wgf reads {FORMAT!r} version {VERSION}."

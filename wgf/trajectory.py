@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks, storage
-from wgf.errors import MissingExtra, WgfError
+from wgf.errors import CheckpointError, MissingExtra, WgfError
 
 TIME_TOLERANCE = 1e-9  # of the run's length: rounding of k * dt
 
@@ -62,8 +62,9 @@ class Trajectory:
         r"""De Giorgi's certificate: 0 for the exact gradient flow, positive for every other curve.
 
         D = E(rho_T) - E(rho_0) + 1/2 int |rho'|^2 dt + 1/2 int |dE|^2 dt, with the metric speed and the
-        slope in W2. For a scheme of order p it shrinks like dt^p (and with the cells): a figure of
-        trust that needs no reference solution. It can come out slightly negative by quadrature error.
+        slope in W2, less the work int d_t E dt of a moving V(x, t). For a scheme of order p it shrinks
+        like dt^p (and with the cells): a figure of trust that needs no reference solution. It can come
+        out slightly negative by quadrature error.
 
         Raises WgfError when the scheme does not know its speed and slope, or they were not recorded.
         Ambrosio, Gigli, Savare, 2008, section 11.
@@ -159,4 +160,9 @@ def load(path: str) -> Trajectory:
     Raises CheckpointError naming the path when the file is missing, truncated or foreign.
     """
     header, arrays = storage.read(path)
-    return Trajectory.unpack(header, arrays)
+    try:
+        return Trajectory.unpack(header, arrays)
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"path {path!r} holds no trajectory that this wgf can read: {error!r}."
+        ) from error

@@ -117,6 +117,33 @@ def test_a_wrong_gradient_is_refused_and_a_right_one_used():
         wrong.potential_gradient([[1.0, 2.0]])
 
 
+class Sloped:
+    """A user's object with a gradient of its own."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x, t):
+        return 0.5 * ((x - t) ** 2).sum(-1)
+
+    def gradient(self, x, t):
+        return self.factor * (x - t)
+
+
+def test_the_gradient_method_of_a_users_object_gets_the_time_and_is_checked():
+    assert wgf.potential(Sloped(1.0)).at(3.0).potential_gradient([[1.0]]).tolist() == [[-2.0]]
+    with pytest.raises(ValueError, match="grad must be the gradient of V"):
+        wgf.potential(Sloped(-1.0)).at(3.0).potential_gradient([[1.0]])
+
+
+def test_a_kernel_of_the_wrong_shape_or_value_is_named():
+    cloud = wgf.Particles([[0.0, 1.0], [1.0, 0.0]])
+    with pytest.raises(ValueError, match="W must return shape"):
+        wgf.interaction(lambda z: 0.5 * z**2).value(cloud)
+    with pytest.raises(ValueError, match="W must be finite"):
+        wgf.interaction(lambda z: np.where(z[..., 0] > 0, np.nan, 1.0)).value(cloud)
+
+
 def test_time_dependent_potentials_are_frozen_by_at():
     energy = wgf.potential(lambda x, t: 0.5 * ((x - t) ** 2).sum(-1))
     assert energy.time_dependent

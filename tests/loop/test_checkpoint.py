@@ -19,18 +19,38 @@ RUN = dict(t_end=3.0, dt=0.1, seed=4)
 
 
 def test_a_stopped_run_continues_bit_by_bit(toy, monkeypatch, tmp_path):
-    """20 random stops, each continued with another save_at: the same bits at the end."""
-    whole = wgf.solve(toy.problem(), toy.Toy(), **RUN, record=["mean"])
+    """20 random stops: the same times, measures, records and totals as without the stop."""
+    whole = wgf.solve(toy.problem(), toy.Toy(), **RUN, save_at=0.5, record=["mean"])
     for stop in np.random.default_rng(0).choice(np.arange(1, 30), size=20, replace=False):
         path = tmp_path / f"{stop}.npz"
         monkeypatch.setattr(toy.Toy, "mischief", {int(stop): "interrupt"})
         wgf.solve(toy.problem(), toy.Toy(), **RUN, save_at=0.5, record=["mean"], checkpoint=path)
         monkeypatch.setattr(toy.Toy, "mischief", {})
-        rest = wgf.solve(toy.problem(), toy.Toy(), **RUN, save_at=1.0, record=["mean"], checkpoint=path)
+        rest = wgf.solve(toy.problem(), toy.Toy(), **RUN, save_at=0.5, record=["mean"], checkpoint=path)
         assert rest.status == "finished"
-        assert np.array_equal(rest.final.x, whole.final.x)
-        assert rest.stats["iterations"] == whole.stats["iterations"]
-        assert (np.diff(rest.times) > 0).all()
+        assert np.array_equal(rest.times, whole.times)
+        assert np.array_equal(rest.record["mean"], whole.record["mean"])
+        for a, b in zip(rest.measures, whole.measures, strict=True):
+            assert np.array_equal(a.x, b.x)
+        assert rest.stats == whole.stats
+
+
+def test_a_continued_run_may_save_at_other_times_from_there_on(toy, monkeypatch, tmp_path):
+    whole = wgf.solve(toy.problem(), toy.Toy(), **RUN)
+    monkeypatch.setattr(toy.Toy, "mischief", {12: "interrupt"})
+    stopped = wgf.solve(toy.problem(), toy.Toy(), **RUN, save_at=0.5, checkpoint=tmp_path / "run.npz")
+    assert stopped.times[-1] == pytest.approx(1.2)
+    monkeypatch.setattr(toy.Toy, "mischief", {})
+    rest = wgf.solve(toy.problem(), toy.Toy(), **RUN, save_at=1.0, checkpoint=tmp_path / "run.npz")
+    np.testing.assert_allclose(rest.times, [0, 0.5, 1.0, 2.0, 3.0], rtol=0, atol=1e-12)
+    assert np.array_equal(rest.final.x, whole.final.x)
+
+
+def test_a_potential_that_lives_in_the_box_alone_can_be_checkpointed(tmp_path):
+    V = wgf.potential(lambda x: -np.log(x[..., 0]) - np.log(1 - x[..., 0]))
+    problem = wgf.Problem(wgf.entropy() + V, wgf.Uniform((0.0, 1.0)), bounds=(0.0, 1.0))
+    run = wgf.solve(problem, "fokker-planck", t_end=0.1, dt=0.05, checkpoint=tmp_path / "run.npz")
+    assert run.status == "finished"
 
 
 def test_a_finished_checkpoint_is_returned_as_it_is(toy, tmp_path):
@@ -90,13 +110,20 @@ def test_save_and_load_keep_every_bit_and_number(toy, tmp_path):
     assert (again.status, again.stats, again.provenance) == (run.status, run.stats, run.provenance)
 
 
-@pytest.mark.parametrize("trouble", ["missing", "truncated", "text", "foreign npz", "version", "trajectory"])
+@pytest.mark.parametrize(
+    "trouble",
+    ["missing", "truncated", "text", "foreign npz", "foreign header", "no kinds", "version", "trajectory"],
+)
 def test_bad_files_are_refused_naming_the_path(toy, tmp_path, trouble):
     path = tmp_path / "bad.npz"
     if trouble == "text":
         path.write_text("hello")
     elif trouble == "foreign npz":
         np.savez(path, a=np.ones(3))
+    elif trouble == "foreign header":
+        np.savez(path, header=np.array([255, 254], dtype=np.uint8))
+    elif trouble == "no kinds":
+        storage.write(str(path), {}, {"times": np.zeros(1)})
     elif trouble == "version":
         storage.write(str(path), {"version": 99}, {})
     elif trouble in ("truncated", "trajectory"):

@@ -21,7 +21,7 @@ from wgf.studies.labels import label, size_text
 from wgf.studies.metrics import title, transport_metric
 from wgf.transport import distance
 
-FINE, FAILED, USAGE, UNEXPECTED, INTERRUPTED = 0, 1, 2, 3, 130
+FINE, FAILED, USAGE, UNEXPECTED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 SHOWN = 11  # saved times a printed run shows
 
 

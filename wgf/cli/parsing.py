@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 import wgf
 from wgf.cli import commands
 from wgf.cli.doctor import doctor
-from wgf.errors import ConvergenceError, DivergedError
+from wgf.errors import WgfError
 from wgf.studies.metrics import NAMES
 
 NAMING = "name, or name:key=value:key=value"
@@ -72,6 +73,17 @@ def parser() -> argparse.ArgumentParser:
 def main(words: Sequence[str] | None = None) -> int:
     """Answer the command line `words` (default: those of the process) and return the exit code."""
     try:
+        code = _answer(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the interpreter flushes once more at its end: what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return commands.UNREAD
+    return code
+
+
+def _answer(words: Sequence[str] | None) -> int:
+    try:
         options = parser().parse_args(words)
     except SystemExit as end:  # argparse has printed its sentence: 2 for wrong usage, 0 for --help
         return int(end.code or 0)
@@ -80,10 +92,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted.", file=sys.stderr)
         return commands.INTERRUPTED
-    except (DivergedError, ConvergenceError) as error:
-        return _report(error, options.debug, commands.FAILED)
+    except BrokenPipeError:
+        raise
     except (ValueError, TypeError, ImportError, OSError) as error:
         return _report(error, options.debug, commands.USAGE)
+    except WgfError as error:  # a run that diverged or stalled, a reference that failed
+        return _report(error, options.debug, commands.FAILED)
 
 
 def _report(error: Exception, debug: bool, code: int) -> int:

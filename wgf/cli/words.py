@@ -56,10 +56,7 @@ def settings(words: list[str], owner: str, known_names: list[str]) -> dict[str, 
 def problem(text: str) -> Any:
     """The gallery problem of `name` or `name:key=value:...`."""
     name, *words = split(text, ":")
-    if name not in GALLERY:
-        options, near = ", ".join(GALLERY), checks.nearest(name, list(GALLERY))
-        raise ValueError(f"problem must be one of {options}, got {name!r}{near}.")
-    build = GALLERY[name]
+    build = GALLERY[checks.choice(*GALLERY)("problem", name)]
     return build(**settings(words, name, list(inspect.signature(build).parameters)))
 
 
@@ -67,11 +64,8 @@ def scheme(text: str, name: str = "scheme") -> Any:
     """The scheme of `name` or `name:key=value:...`."""
     kind, *words = split(text, ":")
     classes = known()
-    if kind not in classes:
-        options, near = ", ".join(classes), checks.nearest(kind, list(classes))
-        raise ValueError(f"{name} must be one of {options}, got {kind!r}{near}.")
-    fields = [f.name for f in dataclasses.fields(classes[kind])]  # pyright: ignore[reportArgumentType]
-    return classes[kind](**settings(words, kind, fields))
+    chosen: Any = classes[checks.choice(*classes)(name, kind)]
+    return chosen(**settings(words, kind, [f.name for f in dataclasses.fields(chosen)]))
 
 
 def schemes(text: str) -> list[Any]:

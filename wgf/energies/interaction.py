@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from wgf.measures.averages import cell_averages
+from wgf.measures.averages import cell_averages, evaluate
 from wgf.measures.density import Density
 from wgf.measures.grid import Grid
 from wgf.measures.nodes import Nodes
@@ -35,7 +35,7 @@ class Interaction:
         """Half the double sum of mass mass W over pairs; the diagonal is left out if W(0) is infinite."""
         total = 0.0
         for rows, z in _blocks(nodes.x, nodes.x):
-            total += float(nodes.mass[rows] @ self._finite(z) @ nodes.mass)
+            total += float(nodes.mass[rows] @ self._values(z)[0] @ nodes.mass)
         return 0.5 * total
 
     def grid_value(self, density: Density) -> float:
@@ -67,9 +67,8 @@ class Interaction:
             k = np.arange(n) if kind == "periodic" else np.arange(-(n - 1), n)
             steps.append(np.where(k > n // 2, k - n, k) * h if kind == "periodic" else k * h)
         z = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.asarray(self.W(z), dtype=np.float64)
-        if not np.isfinite(values).all():
+        values, origin_is_finite = self._values(z)
+        if not origin_is_finite:
             half = 0.5 * grid.spacing
             # an even number of cells keeps the Gauss nodes off the singularity
             origin = cell_averages(self.W, Grid(np.stack([-half, half], axis=1), 16)).mean()
@@ -94,10 +93,16 @@ class Interaction:
             result[rows] = -np.einsum("j,ijd->id", w, self.gradient(z))
         return result
 
-    def _finite(self, z: np.ndarray) -> np.ndarray:
+    def _values(self, z: np.ndarray) -> tuple[np.ndarray, bool]:
+        """W at differences z (..., d), 0 in place of an infinite W(0), and whether W(0) is finite."""
+        at_origin = (z == 0).all(-1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.asarray(self.W(z), dtype=np.float64)
-        return np.where((z == 0).all(-1) & ~np.isfinite(values), 0.0, values)
+            values = np.array(self.W(z), dtype=np.float64)
+        if values.shape == at_origin.shape:
+            singular = at_origin & ~np.isfinite(values)
+            values[singular] = 0.0
+            return evaluate("W", lambda _: values, z), not singular.any()
+        return evaluate("W", lambda _: values, z), True
 
 
 def _blocks(x: np.ndarray, y: np.ndarray) -> Any:

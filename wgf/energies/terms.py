@@ -93,8 +93,8 @@ def takes_time(f: Callable[..., Any]) -> bool:
 class Potential:
     """The integral of V rho for a plain NumPy V: (..., d) -> (...), or V(x, t).
 
-    Its gradient is `grad` when the user gave one (checked against automatic differentiation on first
-    use), else V.gradient of a named potential, else automatic differentiation of V.
+    Its gradient is `grad` when the user gave one, else V.gradient of an object that has it (both checked
+    against automatic differentiation on first use), else automatic differentiation of V.
     """
 
     V: Callable[..., Any]
@@ -131,12 +131,12 @@ class Potential:
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """grad V at x (..., d)."""
-        if self.grad is not None:
-            _trust(self, x)
-            return np.asarray(self.grad(x, *self._arguments()))
-        if hasattr(self.V, "gradient"):
-            return self.V.gradient(x)
-        return self._automatic(x)
+        given = self.grad if self.grad is not None else getattr(self.V, "gradient", None)
+        if given is None:
+            return self._automatic(x)
+        if self.grad is not None or not type(self.V).__module__.startswith("wgf."):
+            _trust(self, given, x)
+        return np.asarray(given(x, *self._arguments()))
 
     def _automatic(self, x: np.ndarray) -> np.ndarray:
         from wgf.autodiff import grad
@@ -147,14 +147,13 @@ class Potential:
 _TRUSTED: set[Potential] = set()
 
 
-def _trust(term: Potential, x: np.ndarray) -> None:
+def _trust(term: Potential, gradient: Callable[..., Any], x: np.ndarray) -> None:
     """Hold a user's gradient to automatic differentiation once per session, at a few points."""
     timeless = replace(term, time=None)
     if timeless in _TRUSTED:
         return
     few = np.asarray(x, dtype=np.float64).reshape(-1, x.shape[-1])[:5]
-    assert term.grad is not None
-    given = np.asarray(term.grad(few, *term._arguments()))
+    given = np.asarray(gradient(few, *term._arguments()))
     if given.shape != few.shape:
         raise ValueError(f"grad must return shape {few.shape} for points of that shape, got {given.shape}.")
     try:

@@ -32,7 +32,7 @@ from wgf.kernels.registry import Kernel
 LANES = 64
 TILE = 4 * LANES
 FINE = 1 << 31  # added to the draw where a word's lower 32 bits come from
-NOISE, ACCEPT, RESAMPLE, SUBSAMPLE = range(4)  # purposes: one stream each
+NOISE, ACCEPT = range(2)  # purposes: one stream each
 
 MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 WEYL = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -77,7 +77,7 @@ def _uniforms(key: Any, step: int, purpose: int, n: int, d: int) -> np.ndarray:
 def _normals(key: Any, step: int, purpose: int, n: int, d: int, dtype: Any = np.float64) -> np.ndarray:
     """Standard normal numbers (d, n) in float32 or float64; column i never depends on n.
 
-    key (4,) uint32, 0 <= step < 2^32, purpose one of `NOISE, ACCEPT, RESAMPLE, SUBSAMPLE`.
+    key (4,) uint32, 0 <= step < 2^32, purpose `NOISE` or `ACCEPT`.
 
     >>> import numpy as np
     >>> key = np.array([1, 2, 3, 4], dtype=np.uint32)

@@ -8,39 +8,55 @@ from typing import Any
 
 import numpy as np
 
-from wgf import storage
+from wgf import checks, storage
 from wgf.errors import CheckpointError
 from wgf.trajectory import Trajectory
 
 PROBES = 16
+PROBE_TIMES = (0.0, 0.3, 0.5, 1.0)  # shares of the run
 
 
 def fingerprint(problem: Any, scheme: Any, seed: Any, dt: float, t_end: float) -> dict[str, Any]:
     """What must agree for a checkpoint to be continued.
 
-    The energy enters by its terms and by the values of V and W on 16 probe points: two lambdas cannot
-    be compared, what they return can.
+    The energy enters by its terms and by the values of V and W on 16 probe points (inside the box, where
+    there is one) at four times: two lambdas cannot be compared, what they return can.
     """
-    rng = np.random.default_rng(0)
-    center, scale = problem.initial.mean(), np.sqrt(np.abs(np.diag(problem.initial.cov()))) + 1e-3
-    probes = center + 2 * scale * rng.standard_normal((PROBES, problem.dimension))
-    frozen = problem.at(0.5 * t_end).energy
-    interactions = [[c, np.asarray(term.W(probes)).tolist()] for c, term in frozen.interactions]
-    initial = problem.initial.arrays() if hasattr(problem.initial, "arrays") else {}
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(v).tobytes() for v in initial.values())).hexdigest()
+    probes = _probes(problem)
+    energies = [problem.at(share * t_end).energy for share in PROBE_TIMES]
     described = {
         "scheme": repr(scheme),
         "seed": seed if isinstance(seed, int) else seed.bit_generator.state,
         "dt": dt,
         "t_end": t_end,
         "energy": [[c, term.kind, getattr(term, "m", None)] for c, term in problem.energy.terms],
-        "values of V": frozen.potential_value(probes),
-        "values of W": interactions,
+        "values of V": _digest(*(e.potential_value(probes) for e in energies)),
+        "values of W": _digest(*(c * np.asarray(term.W(probes)) for c, term in problem.energy.interactions)),
         "bounds": problem.bounds,
         "boundary": problem.boundary,
-        "initial": f"{type(problem.initial).__name__} {digest[:16]}",
+        "initial": f"{type(problem.initial).__name__} {_digest(*_initial_arrays(problem.initial))}",
     }
     return storage.plain(described)
+
+
+def _probes(problem: Any) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    if problem.bounds is not None:
+        low, high = np.array(problem.bounds).T
+        return low + (high - low) * rng.random((PROBES, problem.dimension))
+    scale = np.sqrt(np.abs(np.diag(problem.initial.cov()))) + 1e-3
+    return problem.initial.mean() + 2 * scale * rng.standard_normal((PROBES, problem.dimension))
+
+
+def _initial_arrays(initial: Any) -> list[np.ndarray]:
+    """The arrays of one of wgf's measures; of a user's own, a sample that its law and a fixed seed decide."""
+    return list(initial.arrays().values()) if hasattr(initial, "arrays") else [initial.sample(PROBES, 0)]
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    """A short hash of the bytes: NaN equals itself, and nothing is lost to printing."""
+    content = b"".join(np.ascontiguousarray(a, dtype=np.float64).tobytes() for a in arrays)
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def write(path: str, trajectory: Trajectory, resume: dict[str, Any], state: Any) -> None:
@@ -62,10 +78,13 @@ def restore(
     header, arrays = storage.read(path)
     resume = header.get("resume")
     if resume is None:
-        raise CheckpointError(f"path {path!r} holds a trajectory, not a checkpoint: it cannot be continued.")
+        raise CheckpointError(
+            f"path {path!r} holds a saved trajectory, not a checkpoint: it has no state to continue from. "
+            "Give another path."
+        )
     found = resume["fingerprint"]
     differences = [
-        f"{name} (file: {_short(found.get(name))}, run: {_short(value)})"
+        f"{name} (file: {checks.shown(found.get(name))}, run: {checks.shown(value)})"
         for name, value in expected.items()
         if found.get(name) != value
     ]
@@ -76,8 +95,3 @@ def restore(
         )
     state = storage.unpack_state(template, arrays)
     return state, resume["step"], resume["rng"], Trajectory.unpack(header, arrays), resume["totals"]
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."

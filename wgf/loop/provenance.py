@@ -49,7 +49,7 @@ def provenance(scheme: Any, seed: Any) -> dict[str, Any]:
 
     return {
         "scheme": repr(scheme),
-        "seed": seed if isinstance(seed, int) else repr(seed),
+        "seed": seed if isinstance(seed, int) else seed.bit_generator.state,
         "versions": versions(),
         "threads": numba.get_num_threads(),
         "cores": os.cpu_count(),

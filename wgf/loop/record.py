@@ -76,6 +76,7 @@ class Recorder:
         totals["max_residual"] = max(totals["max_residual"], float(info.residual))
         totals["fallback_steps"] += not info.accepted
         totals["substeps"] += info.substeps
+        totals["known"] &= "dissipation" in self.names or not self.problem.energy.time_dependent
         if not totals["known"]:
             return
         speed, slope = info.speed_squared, info.slope_squared
@@ -91,7 +92,17 @@ class Recorder:
         else:
             if totals["energy_start"] is None:
                 totals["energy_start"] = self._energy(problem, before, self.scheme.measure(problem, before))
-            totals["dissipation"] += 0.5 * (speed + slope) * dt
+            totals["dissipation"] += 0.5 * (speed + slope) * dt - self._work(problem, before, after, dt)
+
+    def _work(self, problem: Any, before: Any, after: Any, dt: float) -> float:
+        """What a moving V(x, t) did to the energy in one step, by the trapezoidal rule; 0 for a still one."""
+        if not self.problem.energy.time_dependent:
+            return 0.0
+        later, total = self.problem.at(problem.time + dt), 0.0
+        for state in (before, after):
+            measure = self.scheme.measure(problem, state)
+            total += self._energy(later, state, measure) - self._energy(problem, state, measure)
+        return 0.5 * total
 
     def save(self, problem: Any, t: float, state: Any) -> None:
         """Wrap the state as a measure and keep it with its diagnostics."""

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,8 @@ def solve(
     save_at: a spacing or a sequence of times, each served by the nearest step; both ends are always
     saved. record: "energy", "mass", "mean", "cov", "minimum", "dissipation" at the saved times.
     progress: a bar on stderr (None: when it is a terminal). checkpoint: a file rewritten atomically
-    every checkpoint_every seconds; an existing one of the same run is continued, bit by bit.
+    every checkpoint_every seconds; an existing one of the same run is continued, bit by bit, and keeps the
+    times it had saved (another save_at counts from there on).
     on_failure: "raise" (the partial trajectory is on the exception) or "return".
 
     Ctrl-C ends the run after the current step with status "interrupted" (twice: at once).
@@ -115,10 +116,10 @@ def solve(
                 raise
         if run.status == "running":
             run.status = "finished"
-        if run.status != "finished":
-            run.save()
         if checkpoint is not None and run.status in ("finished", "interrupted"):
             run.write_checkpoint()
+        if run.status != "finished":
+            run.save()  # after the checkpoint: a continued run must not hold a time nobody asked for
         return run.trajectory(clock.duration)
 
 
@@ -172,7 +173,7 @@ class _Run:
         try:
             state, info = self.scheme.step(frozen, self.state, self.dt, self.rng)
         except NotFiniteError as error:
-            raise DivergedError(f"{error} This was at {self._where()}.") from error
+            raise DivergedError(f"{error} This was at {self._where()}.{self._advice()}") from error
         except ConvergenceError as error:
             raise ConvergenceError(f"{error} This was at {self._where()}.") from error
         fault = find_fault(state)
@@ -187,10 +188,13 @@ class _Run:
         return f"t = {(self.number + 1) * self.dt:.6g}, step {self.number + 1}"
 
     def _advice(self) -> str:
-        suggest = getattr(self.scheme, "suggest_dt", None)
-        if suggest is None:
-            return f" You passed dt = {self.dt:.3g}; try a smaller one."
-        return f" The scheme suggests dt <= {suggest(self.problem):.3g} here; the run had dt = {self.dt:.3g}."
+        suggested = None
+        if hasattr(self.scheme, "suggest_dt"):
+            with suppress(ValueError, ArithmeticError):  # advice must not hide what it is about
+                suggested = self.scheme.suggest_dt(self.problem)
+        if suggested is None:
+            return f" The run had dt = {self.dt:.3g}; try a smaller one."
+        return f" The scheme suggests dt <= {suggested:.3g} here; the run had dt = {self.dt:.3g}."
 
     def save(self) -> None:
         """Keep the current measure and its diagnostics (once per step)."""

@@ -41,10 +41,7 @@ def resolve_scheme(value: Any, name: str = "scheme") -> Any:
     """
     if isinstance(value, str):
         classes = known()
-        if value not in classes:
-            words = "one of " + ", ".join(repr(k) for k in classes)
-            raise ValueError(f"{name} must be {words}, got {value!r}{checks.nearest(value, list(classes))}.")
-        return classes[value]()
+        return classes[checks.choice(*classes)(name, value)]()
     scheme = value() if isinstance(value, type) and hasattr(value, "step") else value
     if isinstance(scheme, type) or not all(callable(getattr(scheme, method, None)) for method in METHODS):
         words = "a scheme, its class or its name (such as 'fokker-planck')"

@@ -64,14 +64,14 @@ def _warm(unit: Unit) -> None:
     if kind not in _WARM:
         _WARM.add(kind)
         half = 0.5 * unit.dt
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(WgfError, ValueError, ArithmeticError):
             solve(unit.problem, unit.scheme, t_end=half, dt=half, seed=unit.seed, progress=False)
 
 
 def run(unit: Unit) -> Result:
     """Solve one unit; an error becomes `Result.failure`."""
-    _warm(unit)
     try:
+        _warm(unit)
         trajectory = solve(
             unit.problem, unit.scheme, t_end=unit.t_end, dt=unit.dt, seed=unit.seed, progress=False
         )
@@ -96,7 +96,7 @@ def energy_of(problem: Any, measure: Any, t: float) -> float | None:
     """E(measure), None where some term has no value on this kind of measure (entropy of a cloud)."""
     try:
         return float(problem.at(t).energy.value(measure))
-    except (WgfError, ValueError, TypeError):
+    except (WgfError, ValueError, ArithmeticError):
         return None
 
 

@@ -27,15 +27,16 @@ def sg_factors(
     faces = n if periodic else n - 1
     blocks = -(-lines // width)
     factors = aligned(blocks * faces * COLUMNS * width)
-    compute: Any = _one_line if lines == 1 else _blocks
-    compute(
-        flat, strength, 1 / temperature, n, inner, True if periodic else None, factors, aligned(n * width)
-    )
+    ring: Any = True if periodic else None
+    if lines == 1:
+        _one_line(flat, strength, 1 / temperature, n, ring, factors)
+    else:
+        _blocks(flat, strength, 1 / temperature, n, inner, ring, factors, aligned(n * width))
     return factors.reshape(blocks, faces, COLUMNS, width)
 
 
 @njit(cache=True, error_model="numpy")
-def _one_line(potential, strength, beta, n, inner, ring, factors, work):
+def _one_line(potential, strength, beta, n, ring, factors):
     faces = len(factors) // COLUMNS
     _fill(0.0, 1, potential, 0, 1, n, faces, strength, beta, factors, 0, np.zeros(1))
     _eliminate(0.0, 1, factors, 0, n, ring)

@@ -92,7 +92,7 @@ class Exponentials:
             else:
                 result = np.matmul(matrix, result.reshape(-1, n, inner)).reshape(rho.shape)
         result = result * (rho.sum() / result.sum())
-        result[result < SMALLEST] = 0.0
+        result[np.abs(result) < SMALLEST] = 0.0  # a negative cell stays: clipping makes mass
         if passed is not None:
             for state in (rho, result):
                 for axis, flux in enumerate(face_fluxes(state, self.rates, self.grid)):

@@ -20,7 +20,8 @@ import numpy as np
 from scipy.linalg import LinAlgError, solveh_banded
 
 from wgf.errors import ConvergenceError
-from wgf.schemes.jko.quantile_functional import StepHessian, StepObjective, mass_matrix
+from wgf.schemes.jko.quantile_functional import StepHessian, StepObjective
+from wgf.schemes.jko.quantile_mass import mass_matrix
 
 Array = np.ndarray
 ARMIJO = 1e-4  # the share of the predicted decrease that must be real

@@ -12,7 +12,8 @@ from wgf.base import StepInfo
 from wgf.measures import Quantiles
 from wgf.problem import Problem
 from wgf.schemes.jko.newton import minimise
-from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective, lumped, squared_norm
+from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective
+from wgf.schemes.jko.quantile_mass import lumped, squared_norm
 from wgf.schemes.jko.quantile_mesh import initial_cells
 
 Array = np.ndarray

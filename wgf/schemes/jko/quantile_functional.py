@@ -21,47 +21,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wgf.errors import NotFiniteError
 from wgf.schemes.jko.quantile_interaction import (
     PAIR_NODES,
     PairInteraction,
     QuadraticInteraction,
     interactions_of,
 )
+from wgf.schemes.jko.quantile_mass import CUBE_ROOT_EPS, lumped, mass_product, squared_norm
 
 Array = np.ndarray
 # Three Gauss points integrate polynomials of degree 5: V = x^4 and its gradient against a hat are exact.
 NODES = 0.5 + 0.5 * np.array([-np.sqrt(0.6), 0.0, np.sqrt(0.6)])
 WEIGHTS = np.array([5.0, 8.0, 5.0]) / 18.0
-CUBE_ROOT_EPS = float(np.finfo(float).eps ** (1 / 3))  # the best relative step of a central difference
-
-
-def mass_product(masses: Array, z: Array) -> Array:
-    """M z with the mass matrix of piecewise linear functions on cells of these masses."""
-    result = np.zeros(z.size)
-    result[:-1] += masses * (2 * z[:-1] + z[1:]) / 6
-    result[1:] += masses * (z[:-1] + 2 * z[1:]) / 6
-    return result
-
-
-def squared_norm(masses: Array, z: Array) -> float:
-    """z . M z, the exact integral of the square: the squared W2 distance when z = X - Y."""
-    return float(masses @ (z[:-1] ** 2 + z[:-1] * z[1:] + z[1:] ** 2)) / 3
-
-
-def mass_matrix(masses: Array) -> tuple[Array, Array]:
-    """Diagonal (N + 1,) and off-diagonal (N,) of M."""
-    diagonal = np.zeros(masses.size + 1)
-    diagonal[:-1] += masses / 3
-    diagonal[1:] += masses / 3
-    return diagonal, masses / 6
-
-
-def lumped(masses: Array) -> Array:
-    """The mass that each edge carries: row sums of M."""
-    result = np.zeros(masses.size + 1)
-    result[:-1] += masses / 2
-    result[1:] += masses / 2
-    return result
 
 
 @dataclass(frozen=True)
@@ -188,11 +160,14 @@ class StepObjective:
     tau: float
 
     def value(self, edges: Array) -> float:
-        """J, or inf where it is not defined (cells out of order, V not finite)."""
+        """J, or inf where it is not defined (cells out of order, V or W not finite)."""
         if not (np.diff(edges) > 0).all():
             return np.inf
         result = squared_norm(self.energy.masses, edges - self.target) / (2 * self.tau)
-        result += self.energy.value(edges)
+        try:
+            result += self.energy.value(edges)
+        except NotFiniteError:  # W beyond where it is defined: a trial to be rejected, not an error
+            return np.inf
         return result if np.isfinite(result) else np.inf
 
     def gradient(self, edges: Array) -> Array:

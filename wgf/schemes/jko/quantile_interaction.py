@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import roots_jacobi
 
+from wgf.energies import Quadratic
+from wgf.measures.averages import evaluate
+from wgf.schemes.jko.quantile_mass import CUBE_ROOT_EPS, lumped, mass_product, squared_norm
+
 Array = np.ndarray
 PAIR_NODES = 0.5 + 0.5 * np.array([-1.0, 1.0]) / np.sqrt(3.0)  # Gauss, weights 1/2 each
 BLOCK = 1 << 20  # differences evaluated at once: 8 MB of float64
 KEPT = 1 << 24  # pairs whose W'' is kept between products: 128 MB; beyond, it is evaluated again each time
-CUBE_ROOT_EPS = float(np.finfo(float).eps ** (1 / 3))
 _roots, _weights = roots_jacobi(4, 1.0, 0.0)  # weight (1 - t) on (-1, 1)
 SELF_NODES, SELF_WEIGHTS = 0.5 * (1 + _roots), 0.25 * _weights  # weight (1 - r) on (0, 1)
 
@@ -38,27 +41,17 @@ class QuadraticInteraction:
     stiffness: float
     masses: Array
 
-    def _moment_weights(self) -> Array:
-        result = np.zeros(self.masses.size + 1)
-        result[:-1] += self.masses / 2
-        result[1:] += self.masses / 2
-        return result
+    def _centred(self, edges: Array) -> Array:
+        return edges - lumped(self.masses) @ edges / self.masses.sum()
 
     def value(self, edges: Array) -> float:
         """The energy, computed about the mean."""
-        total = self.masses.sum()
-        z = edges - self._moment_weights() @ edges / total
-        second = self.masses @ (z[:-1] ** 2 + z[:-1] * z[1:] + z[1:] ** 2) / 3
-        return 0.5 * self.stiffness * float(total * second)
+        second = squared_norm(self.masses, self._centred(edges))
+        return 0.5 * self.stiffness * float(self.masses.sum()) * second
 
     def gradient(self, edges: Array) -> Array:
         """d energy / d edges, (N + 1,): each hat times stiffness * total * (x - mean)."""
-        total = self.masses.sum()
-        z = edges - self._moment_weights() @ edges / total
-        result = np.zeros(edges.size)
-        result[:-1] += self.masses * (2 * z[:-1] + z[1:]) / 6
-        result[1:] += self.masses * (z[:-1] + 2 * z[1:]) / 6
-        return self.stiffness * total * result
+        return self.stiffness * self.masses.sum() * mass_product(self.masses, self._centred(edges))
 
     def hessian(self, edges: Array) -> InteractionHessian:
         """The Hessian; the gradient is linear, so its product with v is the gradient at v."""
@@ -74,7 +67,7 @@ class PairInteraction:
     masses: Array
 
     def _value(self, z: Array) -> Array:
-        return self.coefficient * np.asarray(self.term.W(z[..., None]))
+        return self.coefficient * evaluate("W", self.term.W, z[..., None])
 
     def _slope(self, z: Array) -> Array:
         return self.coefficient * self.term.gradient(z[..., None])[..., 0]
@@ -173,8 +166,7 @@ def interactions_of(energy: Any, masses: Array) -> tuple[PairInteraction | Quadr
 
 
 def quadratic_stiffness(W: Any) -> float | None:
-    """a when W is the named quadratic potential a z^2 / 2 about 0, else None."""
-    matrix, center = getattr(W, "A", None), getattr(W, "center", None)
-    if matrix is None or (center is not None and np.any(np.asarray(center) != 0)):
+    """a when W is the named quadratic potential a z^2 / 2 of one variable about 0, else None."""
+    if not isinstance(W, Quadratic) or len(W.A) != 1 or (W.center is not None and W.center.any()):
         return None
-    return float(np.asarray(matrix).reshape(-1)[0])
+    return W.isotropic
