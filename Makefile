@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHECK := import sys; sys.exit("wgf needs Python >= 3.11: PYTHON=python3.12 make ..." if sys.version_info < (3, 11) else 0)
 
-.PHONY: validate validate-full test test-all lint bench clean
+.PHONY: validate validate-full test test-all lint bench wheel ci-full clean
 
 validate: $(VENV)/.core
 	$(BIN)/python -m validation
@@ -31,6 +31,15 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.peers
 	$(BIN)/python -m validation performance
+
+wheel: $(VENV)/.core
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet build/wheel/wgf-*.whl
+	cd build/wheel && venv/bin/wgf doctor
+
+ci-full: lint test-all validate wheel
 
 clean:
 	rm -rf $(VENV)

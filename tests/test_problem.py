@@ -63,3 +63,24 @@ def test_bad_arguments_are_refused_by_name(change, word):
 def test_a_grid_scheme_without_bounds_says_how_to_give_them():
     with pytest.raises(ValueError, match=r"bounds must be given.*bounds=\(low, high\)"):
         wgf.Problem(wgf.entropy(), wgf.Gaussian(0, 1)).grid(10)
+
+
+@pytest.mark.parametrize(
+    "V",
+    [
+        lambda x: 50 * x[0] ** 2,
+        lambda x: np.cumsum(x, -1),
+        lambda x: x**2,
+        lambda x: x.sum(),
+        lambda x: x[..., 0] - x[0, 0],
+    ],
+)
+def test_a_potential_that_mixes_points_or_returns_a_wrong_shape_is_refused_at_the_door(V):
+    for d in (1, 2, 3):
+        with pytest.raises(ValueError, match="V must"):
+            wgf.Problem(wgf.potential(V), wgf.Gaussian(np.ones(d), 1.0))
+
+
+def test_an_odd_kernel_is_refused_at_the_door():
+    with pytest.raises(ValueError, match="W must be even"):
+        wgf.Problem(wgf.interaction(lambda z: z[..., 0]), wgf.Gaussian(0, 1))

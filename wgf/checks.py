@@ -90,7 +90,7 @@ def checked(**kinds: Kind) -> Callable[[T], T]:
 
         @functools.wraps(inner)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            bound = signature.bind(*args, **kwargs)
+            bound = _bind(target.__qualname__, signature, args, kwargs)
             sizes: Sizes = {}
             for name in bound.arguments:
                 if name in kinds:
@@ -104,6 +104,17 @@ def checked(**kinds: Kind) -> Callable[[T], T]:
         return door
 
     return decorate
+
+
+def _bind(name: str, signature: inspect.Signature, args: Any, kwargs: Any) -> inspect.BoundArguments:
+    """The arguments by name; a TypeError that names the callable and, for a misspelt word, the near one."""
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        known = [p for p in signature.parameters if p != "self"]
+        unknown = [word for word in kwargs if word not in known]
+        hint = nearest(unknown[0], known) if unknown else ""
+        raise TypeError(f"{name}({', '.join(known)}): {error}{hint}.") from None
 
 
 def optional(kind: Kind) -> Kind:

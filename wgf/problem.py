@@ -7,12 +7,15 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, final
 
+import numpy as np
+
 from wgf import checks
 from wgf.energies.energy import Energy
 from wgf.measures.base import measure as measure_kind
 from wgf.measures.grid import Grid, boundary_kind, cells_kind
 
 T = TypeVar("T")
+PROBE_SHIFT = 0.1  # keeps probed differences off 0, where W may be infinite
 REMEMBERED = 6  # factorisations kept per problem: a study's neighbours, not a leak
 
 
@@ -60,6 +63,20 @@ class Problem:
         if "periodic" in per_axis and self.bounds is None:
             raise ValueError("bounds must be given for a periodic boundary, got None.")
         object.__setattr__(self, "boundary", per_axis)
+        points = self.probes(d + 3)  # not d points: n = d would hide a V that sums over the wrong axis
+        for _, term in self.energy.potentials:
+            term.probe(points)
+        for _, term in self.energy.interactions:
+            term.probe(points - points[::-1] + PROBE_SHIFT)
+
+    def probes(self, n: int) -> np.ndarray:
+        """n fixed points (n, d) where V must make sense: inside the box, else around the initial measure."""
+        rng = np.random.default_rng(0)
+        if self.bounds is not None:
+            low, high = np.array(self.bounds).T
+            return low + (high - low) * rng.random((n, self.dimension))
+        scale = np.sqrt(np.abs(np.diag(self.initial.cov()))) + 1e-3
+        return self.initial.mean() + 2 * scale * rng.standard_normal((n, self.dimension))
 
     def __getstate__(self) -> dict[str, Any]:
         """What travels to another process: all but the remembered factorisations, which it rebuilds."""

@@ -62,9 +62,9 @@ class Trajectory:
         r"""De Giorgi's certificate: 0 for the exact gradient flow, positive for every other curve.
 
         D = E(rho_T) - E(rho_0) + 1/2 int |rho'|^2 dt + 1/2 int |dE|^2 dt, with the metric speed and the
-        slope in W2, less the work int d_t E dt of a moving V(x, t). For a scheme of order p it shrinks
-        like dt^p (and with the cells): a figure of trust that needs no reference solution. It can come
-        out slightly negative by quadrature error.
+        slope in W2, less the work int d_t E dt of a moving V(x, t). What is computed is D up to the
+        scheme's own error, of either sign: for a scheme of order p it shrinks like dt^p (and with the
+        cells), a figure of trust that needs no reference solution.
 
         Raises WgfError when the scheme does not know its speed and slope, or they were not recorded.
         Ambrosio, Gigli, Savare, 2008, section 11.

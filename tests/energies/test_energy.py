@@ -117,6 +117,12 @@ def test_a_wrong_gradient_is_refused_and_a_right_one_used():
         wrong.potential_gradient([[1.0, 2.0]])
 
 
+def test_a_gradient_right_at_one_time_only_is_refused():
+    energy = wgf.potential(lambda x, t: (1 + 5 * t) * quadratic(x), grad=lambda x, t: x)
+    with pytest.raises(ValueError, match="grad must be the gradient of V"):
+        energy.potential_gradient([[1.0]])
+
+
 class Sloped:
     """A user's object with a gradient of its own."""
 

@@ -31,6 +31,19 @@ class Interaction:
     def __repr__(self) -> str:
         return f"interaction({getattr(self.W, '__name__', None) or repr(self.W)})"
 
+    def probe(self, z: np.ndarray) -> None:
+        """Refuse a W that returns a wrong shape for differences z (n, d), or is not even."""
+        with np.errstate(all="ignore"):
+            there, back = np.asarray(self.W(z)), np.asarray(self.W(-z))
+        if there.shape != z.shape[:-1]:
+            evaluate("W", lambda _: there, z)
+        if not np.allclose(there, back, rtol=1e-6, equal_nan=True):
+            where = int(np.argmax(~np.isclose(there, back, rtol=1e-6, equal_nan=True)))
+            raise ValueError(
+                f"W must be even, W(z) = W(-z), got {there[where]:.6g} and {back[where]:.6g} at "
+                f"z = {z[where].tolist()}. Write it in abs(z) or (z**2).sum(-1)."
+            )
+
     def value(self, nodes: Nodes) -> float:
         """Half the double sum of mass mass W over pairs; the diagonal is left out if W(0) is infinite."""
         total = 0.0

@@ -121,6 +121,19 @@ class Potential:
         """V at x (..., d)."""
         return self.V(x, *self._arguments())
 
+    def probe(self, x: np.ndarray) -> None:
+        """Refuse a V that returns a wrong shape for points x (n, d) or mixes them; its values may be anything."""
+        with np.errstate(all="ignore"):
+            together = np.asarray(self(x))
+            alone = np.asarray(self(x[-1:]))
+        if together.shape != x.shape[:-1]:
+            evaluate("V", lambda _: together, x)
+        if alone.shape != (1,) or not np.allclose(alone[0], together[-1], equal_nan=True):
+            raise ValueError(
+                f"V must treat points separately, got another value for the last of {len(x)} points than for "
+                "it alone. It takes x of shape (..., d): index the last axis, x[..., 0]."
+            )
+
     def values(self, x: np.ndarray) -> np.ndarray:
         """V at x (..., d), held to its shape and to finite numbers."""
         return evaluate("V", self, x)
@@ -152,6 +165,13 @@ def _trust(term: Potential, gradient: Callable[..., Any], x: np.ndarray) -> None
     timeless = replace(term, time=None)
     if timeless in _TRUSTED:
         return
+    times = (term.time or 0.0, (term.time or 0.0) + 0.37) if term.time_dependent else (None,)
+    for time in times:  # a gradient may be right at one moment only
+        _compare(replace(term, time=time), gradient, x)
+    _TRUSTED.add(timeless)
+
+
+def _compare(term: Potential, gradient: Callable[..., Any], x: np.ndarray) -> None:
     few = np.asarray(x, dtype=np.float64).reshape(-1, x.shape[-1])[:5]
     given = np.asarray(gradient(few, *term._arguments()))
     if given.shape != few.shape:
@@ -166,7 +186,6 @@ def _trust(term: Potential, gradient: Callable[..., Any], x: np.ndarray) -> None
             f"grad must be the gradient of V, got values off by {gap:.2e} at x = {few[0].tolist()} "
             "against automatic differentiation. Leave grad= out to have it computed."
         )
-    _TRUSTED.add(timeless)
 
 
 def _differences(term: Potential, x: np.ndarray) -> np.ndarray:
@@ -175,9 +194,5 @@ def _differences(term: Potential, x: np.ndarray) -> np.ndarray:
     return np.stack([(term(x + s) - term(x - s)) / (2 * step) for s in shifts], axis=-1)
 
 
-def check_potential(name: str, value: Any, sizes: checks.Sizes) -> Any:
-    """A function of points; the shape of what it returns is checked where it is first evaluated."""
-    return checks.function(name, value)
-
-
-potential_kind = checks.Kind("a function V(x) or V(x, t)", check_potential, checks.function.bad)
+# What V returns is held to its shape where it meets points: at the door of `Problem`.
+potential_kind = checks.Kind("a function V(x) or V(x, t)", checks.function.convert, checks.function.bad)

@@ -22,7 +22,7 @@ def fingerprint(problem: Any, scheme: Any, seed: Any, dt: float, t_end: float) -
     The energy enters by its terms and by the values of V and W on 16 probe points (inside the box, where
     there is one) at four times: two lambdas cannot be compared, what they return can.
     """
-    probes = _probes(problem)
+    probes = problem.probes(PROBES)
     energies = [problem.at(share * t_end).energy for share in PROBE_TIMES]
     described = {
         "scheme": repr(scheme),
@@ -37,15 +37,6 @@ def fingerprint(problem: Any, scheme: Any, seed: Any, dt: float, t_end: float) -
         "initial": f"{type(problem.initial).__name__} {_digest(*_initial_arrays(problem.initial))}",
     }
     return storage.plain(described)
-
-
-def _probes(problem: Any) -> np.ndarray:
-    rng = np.random.default_rng(0)
-    if problem.bounds is not None:
-        low, high = np.array(problem.bounds).T
-        return low + (high - low) * rng.random((PROBES, problem.dimension))
-    scale = np.sqrt(np.abs(np.diag(problem.initial.cov()))) + 1e-3
-    return problem.initial.mean() + 2 * scale * rng.standard_normal((PROBES, problem.dimension))
 
 
 def _initial_arrays(initial: Any) -> list[np.ndarray]:

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wgf.arrays import to_numpy
-
-NEGATIVE_TOLERANCE = 1e-12  # of the largest value: rounding of a solve, not a lost positivity
+from wgf.measures.base import NEGATIVE_TOLERANCE
 
 
 class Fault(NamedTuple):

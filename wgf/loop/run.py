@@ -27,7 +27,7 @@ from wgf.trajectory import Trajectory
 def _record(name: str, value: Any, sizes: checks.Sizes) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise checks.refuse(name, f"a list of names among {', '.join(RECORDABLE)}", value, TypeError)
-    return tuple(checks.choice(*RECORDABLE)(name, item) for item in value)
+    return tuple(dict.fromkeys(checks.choice(*RECORDABLE)(name, item) for item in value))
 
 
 record_kind = checks.Kind("names of diagnostics", _record, ("energy", 3, None, ["no-such-diagnostic"], [3.0]))
