@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -116,6 +117,29 @@ def test_a_failed_row_ends_a_comparison_with_code_1(capsys, monkeypatch):
     asked = ["compare", "ornstein-uhlenbeck", "--schemes", "fokker-planck,quantile-jko:levels=20"]
     assert main([*asked, "--t-end", "0.1", "--dt", "0.1"]) == 1
     assert "failed: told to fail" in capsys.readouterr().out
+
+
+def test_a_failed_reference_ends_with_code_1_and_a_sentence(capsys, monkeypatch):
+    def fail(self, problem, rng):
+        raise DivergedError("told to fail")
+
+    monkeypatch.setattr(FokkerPlanck, "init", fail)
+    asked = ["compare", "ornstein-uhlenbeck", "--schemes", "quantile-jko:levels=20", "--t-end", "0.1"]
+    assert main([*asked, "--dt", "0.1", "--reference", "fokker-planck:cells=32"]) == 1
+    assert "the reference fokker-planck failed: told to fail" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["list", "problems"], ["list", "schemes", "--json"]])
+def test_a_reader_that_leaves_ends_the_command_without_a_traceback(words):
+    """Like `wgf list problems | head -0`: the pipe is closed before anything is printed."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "wgf", *words], stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert done.stderr == ""
+    assert done.returncode == commands.UNREAD
 
 
 def test_ctrl_c_ends_with_code_130_and_the_same_command_continues(monkeypatch, capsys, tmp_path):

@@ -104,17 +104,19 @@ def test_save_at_and_records_change_no_bit(run, data):
 
 THREADS = """
 import itertools
-import numba, numpy as np, wgf
+import numba, numpy as np, threadpoolctl, wgf
 from wgf.energies import DoubleWell
 from wgf.schemes import FokkerPlanck, Langevin, QuantileJKO
 
 rng, compared = np.random.default_rng(0), 0
 plane = wgf.Problem(wgf.entropy() + wgf.potential(DoubleWell()), wgf.Gaussian([0.3, 0.0], 0.3), bounds=[(-4, 4)] * 2)
 kde = wgf.Problem(wgf.kl(wgf.Mixture.kde(rng.standard_normal((40, 2)), 0.4)), wgf.Gaussian([0, 0], 1.0))
+A = np.cov(rng.standard_normal((30, 100)))
+wide = wgf.Problem(wgf.entropy() + wgf.potential(lambda x: 0.5 * ((x @ A) * x).sum(-1)), wgf.Gaussian(np.zeros(30), 1.0))
 line = wgf.Problem(wgf.entropy() + wgf.potential(DoubleWell()), wgf.Gaussian(0.3, 0.3), bounds=(-4, 4))
 cases = [(plane, Langevin(particles=20_000, integrator=i, dtype=d))
          for i in ("euler-maruyama", "leimkuhler-matthews", "heun", "adjusted") for d in ("float64", "float32")]
-cases += [(kde, Langevin(particles=20_000)), (line, QuantileJKO(levels=60))]
+cases += [(kde, Langevin(particles=20_000)), (line, QuantileJKO(levels=60)), (wide, Langevin(particles=3000))]
 cases += [(plane, FokkerPlanck(cells=96, time=t)) for t in ("tr-bdf2", "lie", "exponential")]
 for k in range(200):
     problem, scheme = cases[k % len(cases)]
@@ -122,7 +124,8 @@ for k in range(200):
     for threads in (1, 2, 4):
         numba.set_num_threads(threads)
         dt = 0.002 * (1 + k // len(cases))
-        final = wgf.solve(problem, scheme, t_end=2 * dt, dt=dt, seed=k).final
+        with threadpoolctl.threadpool_limits(threads):
+            final = wgf.solve(problem, scheme, t_end=2 * dt, dt=dt, seed=k).final
         found.append(b"".join(v.tobytes() for v in final.arrays().values()))
     assert found[0] == found[1] == found[2], (scheme, k)
     compared += 1

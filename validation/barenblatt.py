@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+
 import wgf
 from validation import closed_forms, references
-from validation.claims import AtMost, Claim, Order, Subject, converges
+from validation.claims import AtMost, Claim, Order, OrderAtLeast, Subject, converges
 from validation.rates import Ladder
 from wgf.schemes import QuantileJKO
 
@@ -48,7 +50,7 @@ def in_time(time: str, full: bool) -> Ladder:
 
 @functools.cache
 def one_step(full: bool) -> Ladder:
-    """One JKO step of 0.25 against the exact minimiser, a dilation."""
+    """One JKO step of 0.25 against the exact minimiser, a dilation: order 2 up to a logarithm."""
     levels = (100, 200, 400, 800, 1600, *((3200, 6400) if full else ()))
     scale = float(closed_forms.barenblatt_flow(2, 1, 0.25, 1)[-1])
     errors = [distance(solved(n, "jko", 0.25, 1).final, scale) for n in levels]
@@ -59,7 +61,8 @@ def from_discrete(time: str, full: bool) -> float:
     """Largest W2 distance over ten steps of 0.25 to the closed-form trajectory of the same scheme."""
     run = solved(LEVELS[full], time, 0.25, 10, save_at=0.25)
     scales = closed_forms.barenblatt_flow(2, 1, 0.25, 10, scheme=time)
-    return max(distance(m, float(scale)) for m, scale in zip(run.measures, scales, strict=True))
+    found = [distance(m, float(scale)) for m, scale in zip(run.measures, scales, strict=True)]
+    return float(np.max(found))
 
 
 def edge_error(full: bool) -> float:
@@ -97,7 +100,7 @@ CLAIMS = (
         "one JKO step of 0.25 of a Barenblatt profile, graded mass mesh",
         "exact minimiser, a dilation, W2",
         one_step,
-        Order(2, last=0.2, extrapolated=0.15),
+        OrderAtLeast(1.9),
         1.5e-6,
     ),
     Claim(

@@ -2,8 +2,7 @@
 
 A `Claim` says what is computed, against what, how to measure it and what is required. A requirement
 is an object with `judge(measured) -> bool` and a text for the table; each is written so that NaN is
-never enough. Requirements on orders follow one rule for deterministic ladders and another for noisy
-ones, because a regression interval on deterministic errors is not evidence (see `rates.py`).
+never enough. Requirements on orders are judged by `wgf.studies` (see `rates.py`).
 """
 
 from __future__ import annotations
@@ -17,14 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from validation.rates import Ladder, NoisyLadder
+from validation.rates import Ladder
 
 HELD, FAILED, SKIPPED = "held", "FAILED", "skipped"
-GROWTH_SLACK = 0.02  # rounding of pairwise orders that already sit on the theory
 
 
 class Skip(Exception):
-    """Raised by a measure that cannot run here (no GPU, a peer not installed): neither held nor failed."""
+    """Raised by a measure that cannot run here (a peer is not installed): neither held nor failed."""
 
 
 class Requirement(Protocol):
@@ -65,49 +63,40 @@ class AtLeast:
 
 @dataclass(frozen=True)
 class Order:
-    """The observed order of a deterministic ladder is `expected`.
+    """The observed order of a ladder is `expected` by the rules of `wgf.studies`.
 
-    At least `levels` levels; the last pairwise order within 0.1, its extrapolation within 0.05, and
-    the distance of the pairwise orders to the theory not growing over the last three levels.
+    Deterministic: the last pairwise order within 0.1, the extrapolated one within 0.05, the distance to
+    the theory not growing. Noisy: the 95 per cent bootstrap interval holds `expected` and is narrow. The
+    levels of a claim are chosen beforehand, so at least `levels` of them are needed and none may be dropped.
     """
 
     expected: float
-    last: float = 0.1
-    extrapolated: float = 0.05
     levels: int = 4
 
     def judge(self, measured: Ladder) -> bool:
-        """All four conditions; false when an error is NaN, zero or negative."""
-        orders = measured.orders
-        if len(measured.errors) < self.levels or not all(error > 0 for error in measured.errors):
-            return False
-        away = [abs(order - self.expected) for order in orders[-2:]]
-        return bool(
-            away[-1] <= self.last
-            and abs(measured.extrapolated - self.expected) <= self.extrapolated
-            and away[-1] <= away[0] + GROWTH_SLACK
-        )
+        """All conditions; an error that is NaN or negative raises, which fails the claim and says why."""
+        order = measured.order
+        return order.levels >= self.levels and not order.dropped and order.agrees(self.expected)
 
     def __str__(self) -> str:
-        return f"order {self.expected:g} +- {self.extrapolated:g}"
+        return f"order {self.expected:g}"
 
 
 @dataclass(frozen=True)
-class NoisyOrder:
-    """The 95 per cent bootstrap interval of a noisy ladder's order holds `expected` and is narrow."""
+class OrderAtLeast:
+    """No pairwise order of a ladder is below `bound`, for rates that a logarithm keeps from settling."""
 
-    expected: float
-    half_width: float = 0.25
+    bound: float
     levels: int = 4
 
-    def judge(self, measured: NoisyLadder) -> bool:
-        """Both conditions; a wide interval is a failure, and so is one with NaN in it."""
-        low, high = measured.interval
-        enough = measured.errors.shape[1] >= self.levels and np.isfinite(measured.samples).all()
-        return bool(enough and low <= self.expected <= high and high - low <= 2 * self.half_width)
+    def judge(self, measured: Ladder) -> bool:
+        """The lowest pairwise order of at least `levels` levels, none of them dropped."""
+        order = measured.order
+        enough = order.levels >= self.levels and not order.dropped
+        return enough and bool(np.min(order.pairwise) >= self.bound)
 
     def __str__(self) -> str:
-        return f"order {self.expected:g} (95 %)"
+        return f"order >= {self.bound:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +112,6 @@ class Claim:
     against: str
     measure: Callable[[bool], Any]
     required: Requirement
-    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -182,11 +170,12 @@ def failures(results: Iterable[Result]) -> list[Result]:
 class Subject:
     """The claims of one subject, and what its result page shows beside them.
 
-    sections(full): further markdown for the page. draw(folder, full): figures beyond the ladder plot.
+    sections(full): further markdown for the page. draw(folder, full): writes figures beyond the ladder
+    plot and returns (file name, what it shows) of each.
     """
 
     name: str
     title: str
     claims: tuple[Claim, ...]
     sections: Callable[[bool], list[str]] | None = None
-    draw: Callable[[Path, bool], None] | None = None
+    draw: Callable[[Path, bool], list[tuple[str, str]]] | None = None

@@ -17,6 +17,7 @@ from validation import references
 from validation.claims import AtMost, Claim, Order, Subject, converges
 from validation.rates import Ladder
 from validation.report import COLOURS
+from wgf.plot import style
 from wgf.schemes import FokkerPlanck
 
 DIFFUSIONS = (1.0, 0.5, 0.25)
@@ -120,14 +121,9 @@ CLAIMS = (
 )
 
 
-def draw(folder: Path, full: bool) -> None:
+def draw(folder: Path, full: bool) -> list[tuple[str, str]]:
     """The decay for every D, time in units of 1 / gap, beside exp(-gap t)."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7.0, 4.5), layout="constrained")
+    figure, (axes,) = style.blank(size=(7.0, 4.5))
     for D, colour, marker in zip(DIFFUSIONS, COLOURS, "os^", strict=False):
         times, norms = (values[1:] for values in decay(D, 400, "exponential", 10))  # at 0 it is up to 1e29
         unit = times * references.well(D).gap
@@ -135,13 +131,13 @@ def draw(folder: Path, full: bool) -> None:
         axes.semilogy(
             unit, norms / norms[-1], marker, color=colour, markersize=9, fillstyle="none", label=label
         )
-    axes.semilogy(unit, np.exp(unit[-1] - unit), "-", color="black", linewidth=0.8, label="exp(-gap t)")
-    axes.set(xlabel="gap * t", ylabel="|rho/pi - 1| in L2(pi), over its last value")
-    axes.set_title("Double well: the decay to equilibrium runs at the spectral gap")
+    axes.semilogy(unit, np.exp(unit[-1] - unit), "-", color=style.INK, linewidth=0.8, label="exp(-gap t)")
+    title = "Double well: the decay to equilibrium runs at the spectral gap"
+    style.dress(axes, "gap * t", "|rho/pi - 1| in L2(pi), over its last value", title)
     axes.legend(frameon=False)
-    axes.grid(True, alpha=0.3)
-    figure.savefig(folder / "double_well_decay.png", dpi=120)
-    plt.close(figure)
+    name = "double_well_decay.png"
+    style.finish(figure, str(folder / name))
+    return [(name, "Distance to equilibrium over time, beside the decay exp(-gap t) of the exact gap.")]
 
 
 SUBJECT = Subject(name="double_well", title="Double well", claims=CLAIMS, draw=draw)

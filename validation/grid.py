@@ -221,7 +221,7 @@ def lowest_value(full: bool) -> float:
     energy = wgf.entropy() + wgf.potential(lambda x: well(x) + 2 * x[..., 1] ** 2)
     problem = wgf.Problem(energy, initial=wgf.Density(grid, spike), bounds=grid.bounds)
     run = wgf.solve(problem, FokkerPlanck(cells=64, time="lie"), t_end=20.0, dt=2.0, save_at=2.0)
-    return 0.0 - min(float(measure.values.min()) for measure in run.measures)
+    return 0.0 - float(np.min([measure.values.min() for measure in run.measures]))
 
 
 def energy_rise(full: bool) -> float:

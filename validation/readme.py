@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import wgf
+from wgf.plot import style
 from wgf.schemes import FokkerPlanck, Langevin
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,36 +34,34 @@ def table() -> str:
 
 def picture(path: Path) -> None:
     """Old Faithful: a Gaussian flowing onto the density of real measurements, by a PDE and by particles."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     problem = wgf.problems.old_faithful()
     times = (0.0, 0.2, 1.0, 4.0)
     grid = wgf.solve(problem, FokkerPlanck(cells=192), t_end=times[-1], dt=0.02, save_at=list(times))
     cloud = wgf.solve(problem, Langevin(particles=2000), t_end=times[-1], dt=0.01, save_at=list(times))
     top = max(m.values.max() for m in grid.measures[1:])
-    extent = [side for pair in problem.bounds for side in pair]
+    (x0, x1), (y0, y1) = problem.bounds
     levels = top * np.array([0.02, 0.1, 0.3, 0.6])
-    figure, axes = plt.subplots(
-        2, len(times), figsize=(11, 5.8), sharex=True, sharey=True, layout="constrained"
-    )
-    for column, t in enumerate(times):
-        above, below = axes[:, column]
+    figure, frames = style.blank(columns=len(times), rows=2, size=(11.0, 5.8), sharey=True)
+    upper, lower = frames[: len(times)], frames[len(times) :]
+    for above, below, t in zip(upper, lower, times, strict=True):
         density, cells = grid.at(t), grid.at(t).grid.axes
         image = above.imshow(
-            density.values.T, origin="lower", extent=extent, cmap="magma", vmin=0, vmax=top, aspect="auto"
+            density.values.T,
+            origin="lower",
+            extent=(x0, x1, y0, y1),
+            cmap="magma",
+            vmin=0,
+            vmax=top,
+            aspect="auto",
         )
-        below.plot(*cloud.at(t).x.T, ".", ms=2.5, color="#c0392b", alpha=0.5, mew=0)
-        below.contour(*cells, density.values.T, levels=levels, colors="#34495e", linewidths=0.8)
+        below.plot(*cloud.at(t).x.T, ".", ms=2.5, color=style.VERMILION, alpha=0.5, mew=0)
+        below.contour(*cells, density.values.T, levels=levels, colors=style.INK, linewidths=0.8)
         above.set(title=f"t = {t:g}", xlim=VIEW, ylim=VIEW)
         below.set(xlabel="duration (standardised)")
-    axes[0, 0].set_ylabel("PDE\nwaiting (standardised)")
-    axes[1, 0].set_ylabel("particles on PDE contours\nwaiting (standardised)")
-    figure.colorbar(image, ax=axes[0], label="density")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    upper[0].set_ylabel("PDE\nwaiting (standardised)")
+    lower[0].set_ylabel("particles on PDE contours\nwaiting (standardised)")
+    figure.colorbar(image, ax=upper, label="density")
+    style.finish(figure, str(path))
 
 
 def rewrite(readme: Path, text: str) -> None:

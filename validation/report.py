@@ -8,15 +8,26 @@ import os
 import platform
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from validation.claims import Claim, Result
-from validation.rates import Ladder, NoisyLadder
+from validation.rates import Ladder
+from wgf.plot import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 WIDTH = 100
 MEASURED = 26  # columns of the measured value; the longest is an order with its interval
 SECONDS = 6
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# The package's palette and the other colours of its source (Okabe and Ito): pages show up to eight ladders.
+COLOURS = (style.BLUE, style.VERMILION, "#009E73", "#CC79A7", "#E69F00", style.SKY, style.INK)
 MARKERS = "os^Dv<>P"
+MANY = 1e3  # a range of steps beyond which only decades are labelled
+MEANING = (
+    'Each row: what wgf computed ("what") was compared with a yardstick ("against"); the distance between '
+    'them, or the order at which it shrinks, is "measured", and the claim holds when it is as "required".'
+)
 
 
 def shorten(text: str, width: int) -> str:
@@ -58,9 +69,9 @@ class SummaryTable:
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A plain markdown table."""
+    """A plain markdown table; a bar inside a cell (|x|) would end the cell, so it is escaped."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def versions(*names: str) -> str:
@@ -75,7 +86,7 @@ def versions(*names: str) -> str:
 
 
 def machine() -> str:
-    """Processor model, cores this process may use, and memory where the system tells; never a host name."""
+    """Processor model and the cores this process may use; never a host name."""
     model = platform.processor() or platform.machine()
     information = Path("/proc/cpuinfo")
     if information.exists():
@@ -97,57 +108,68 @@ def heading(title: str, command: str, *distributions: str) -> str:
     )
 
 
-def ladders(results: Iterable[Result]) -> list[Ladder | NoisyLadder]:
+def ladders(results: Iterable[Result]) -> list[Ladder]:
     """The distinct ladders behind some results, in order."""
-    found: list[Ladder | NoisyLadder] = []
+    found: list[Ladder] = []
     for result in results:
         measured = result.measured
-        if isinstance(measured, Ladder | NoisyLadder) and all(measured is not other for other in found):
+        if isinstance(measured, Ladder) and all(measured is not other for other in found):
             found.append(measured)
     return found
 
 
-def subject_page(title: str, command: str, results: Sequence[Result], sections: Sequence[str] = ()) -> str:
-    """The result file of one subject: its claims, then the levels behind every order."""
+def subject_page(
+    title: str,
+    command: str,
+    results: Sequence[Result],
+    sections: Sequence[str] = (),
+    figures: Sequence[tuple[str, str]] = (),
+) -> str:
+    """The result file of one subject: its claims, its figures, then the levels behind every order."""
     rows = [
         (r.claim.name, r.claim.what, r.claim.against, r.text, str(r.claim.required), r.verdict)
         for r in results
     ]
     parts = [
-        heading(title, command),
+        heading(title, command).rstrip(),
+        MEANING,
         markdown_table(("claim", "what", "against", "measured", "required", "verdict"), rows),
+        *(f"![{shows}]({name})\n\n{shows}" for name, shows in figures),
     ]
     for ladder in ladders(results):
-        last = "pairwise order" if isinstance(ladder, Ladder) else "standard error"
+        claim = next(result.claim for result in results if result.measured is ladder)
+        last = "pairwise order" if ladder.samples is None else "standard error"
         parts.append(f"## {ladder.title}")
-        parts.append(markdown_table((ladder.parameter, f"error ({ladder.norm})", last), ladder.rows))
-        parts.append(f"Observed: {ladder}.")
+        parts.append(f"Error ({ladder.norm}) of: {claim.what}. Compared with: {claim.against}.")
+        parts.append(markdown_table((ladder.parameter, "error", last), ladder.rows))
+        parts.append(f"Observed: {ladder.order}")
     return "\n\n".join([*parts, *sections]) + "\n"
 
 
-def plot_ladders(path: Path, title: str, found: Sequence[Ladder | NoisyLadder]) -> None:
+def plot_ladders(path: Path, title: str, found: Sequence[Ladder]) -> None:
     """Errors against the step on log axes, one line a ladder, each with its observed order named."""
-    import matplotlib
-    import matplotlib.ticker
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8.0, 5.0), layout="constrained")
+    figure, (axes,) = style.blank(size=(8.5, 5.4))
     for number, ladder in enumerate(found):
-        errors = ladder.errors if isinstance(ladder, Ladder) else ladder.errors[0]
-        order = ladder.extrapolated if isinstance(ladder, Ladder) else ladder.value
         axes.loglog(
             ladder.steps,
-            errors,
+            ladder.errors,
             marker=MARKERS[number % len(MARKERS)],
             color=COLOURS[number % len(COLOURS)],
             linestyle="-" if number < len(COLOURS) else "--",
-            label=f"{ladder.title}: order {order:.2f}",
+            label=f"{ladder.title}: order {ladder.quoted:.2f}",
         )
-    axes.xaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())  # they would overlap within a decade
-    axes.set(xlabel="step: dt, or 1 / (cells, levels, particles)", ylabel="error", title=title)
-    axes.grid(True, which="major", alpha=0.3)
-    figure.legend(loc="outside lower center", fontsize=8, ncols=2, frameon=False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
+    step_ticks(axes)
+    style.dress(axes, "step: dt, or 1 / (cells, levels, particles)", "error", title)
+    figure.legend(loc="outside lower center", fontsize=7, ncols=2, frameon=False)
+    style.finish(figure, str(path))
+
+
+def step_ticks(axes: Axes) -> None:
+    """Labels at 1, 2 and 5 of each decade, or at the decades alone when there are more than three."""
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = axes.get_xlim()
+    many = high / low > MANY
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if many else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(LogFormatterSciNotation() if many else StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -15,7 +15,13 @@ class StepInfo(NamedTuple):
     iterations: inner iterations. residual: of the inner solve, 0 when exact. accepted: False when the
     scheme's own step was refused and its safe substitute taken (counted as a fallback step).
     substeps: inner steps taken. speed_squared, slope_squared: the mean of |rho'|^2 and |dE|^2 over the
-    step in W2, where the scheme knows them (they make the dissipation defect).
+    step in W2, where the scheme knows them (they make the dissipation defect). finite: True when the step
+    saw in passing that all it wrote is finite, which spares the loop's own look; None when it did not look.
+
+    >>> StepInfo(iterations=3).accepted
+    True
+
+    Ambrosio, Gigli & Savare, 2008, chapter 11 (speed and slope).
     """
 
     iterations: int = 0
@@ -24,6 +30,7 @@ class StepInfo(NamedTuple):
     substeps: int = 1
     speed_squared: float | None = None
     slope_squared: float | None = None
+    finite: bool | None = None
 
 
 @runtime_checkable

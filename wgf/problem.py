@@ -87,6 +87,7 @@ class Problem:
         """d, the dimension of the initial measure."""
         return self.initial.dimension
 
+    @checks.checked(t=checks.finite)
     def at(self, t: float) -> Problem:
         """The problem with every V(x, t) frozen at t; itself when nothing depends on time.
 

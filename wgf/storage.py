@@ -53,7 +53,9 @@ def read(path: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         header = json.loads(arrays.pop("header").tobytes().decode())
     except ValueError:
         header = {}
-    if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("version") != VERSION:
+    if not isinstance(header, dict):
+        header = {}
+    if header.get("format") != FORMAT or header.get("version") != VERSION:
         raise CheckpointError(
             f"path {path!r} has format {header.get('format')!r} version {header.get('version')!r}; "
             f"this wgf reads {FORMAT!r} version {VERSION}."

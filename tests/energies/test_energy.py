@@ -45,10 +45,10 @@ def test_entropy_and_potential_of_a_gaussian_are_closed_forms(d):
 
 @pytest.mark.parametrize(("d", "m"), [(1, 2), (1, 3), (2, 2), (2, 3)])
 def test_internal_energy_of_a_barenblatt_profile_is_the_closed_form(d, m):
-    """E = b m2(1) / (d (m - 1)) t^(-d (m - 1) b), Vazquez 2007; the edge is a kink, hence the bound."""
+    """E = b m2(1) / (d (m - 1)) t^(-d (m - 1) b), Vazquez 2007."""
     profile = wgf.Barenblatt(d, m, 1.0)
     exact = profile.b * d * profile.cov()[0, 0] / (d * (m - 1))
-    assert abs(wgf.internal(m).value(profile) / exact - 1) < 2e-4
+    assert abs(wgf.internal(m).value(profile) / exact - 1) < 1e-12
 
 
 def test_values_on_cells_converge_to_the_closed_form_with_order_two():
@@ -188,6 +188,15 @@ def test_minimum_of_confined_porous_medium_is_a_barenblatt_profile_at_rest():
     density = wgf.Density.from_measure(found.measure, wgf.Grid((-3, 3), 2000))
     xi = problem.energy.first_variation(density)[density.values > 1e-2]
     assert np.ptp(xi) < 1e-4
+
+
+def test_minimum_is_none_where_the_walls_cut_the_profile():
+    for m, bounds, known in ((2, (-0.2, 0.2), False), (2, (-1.5, 1.5), True), (0.8, (-9, 9), False)):
+        energy = wgf.internal(m) + wgf.potential(Quadratic([[1.0]]))
+        problem = wgf.Problem(energy, wgf.Gaussian(0, 1e-3), bounds=bounds)
+        assert (energy.minimum(problem) is not None) == known
+    off = wgf.internal(2) + wgf.potential(Quadratic([[1.0]], center=[1.0]))
+    assert off.minimum(wgf.Problem(off, wgf.Gaussian(0, 1e-3), bounds=(-1.5, 1.5))) is None
 
 
 def test_minimum_is_none_where_it_is_not_known():

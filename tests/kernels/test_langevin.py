@@ -51,7 +51,7 @@ def test_every_form_is_the_formula(integrator, d, n):
             expected = written_out(x, V, 0.05, 0.3, 6, integrator, tamed)
             for real, tolerance in ((np.float64, 1e-13), (np.float32, 2e-5)):
                 for form in (langevin_step, langevin_step.reference):
-                    y = form(x.astype(real), *V.fused, 0.05, 0.3, KEY, 6, integrator, tamed)
+                    y = form(x.astype(real), *V.fused, 0.05, 0.3, KEY, 6, integrator, tamed)[0]
                     assert y.dtype == real
                     np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
 
@@ -62,30 +62,43 @@ def test_a_given_gradient_is_the_same_step(integrator, n):
     x = np.random.default_rng(n).standard_normal((2, n))
     V = Ring()
     for tamed in (False, True):
-        given = langevin_step(x, "given", V.gradient(x.T).T, 0.05, 0.3, KEY, 6, integrator, tamed)
-        fused = langevin_step(x, *V.fused, 0.05, 0.3, KEY, 6, integrator, tamed)
+        given = langevin_step(x, "given", V.gradient(x.T).T, 0.05, 0.3, KEY, 6, integrator, tamed)[0]
+        fused = langevin_step(x, *V.fused, 0.05, 0.3, KEY, 6, integrator, tamed)[0]
         np.testing.assert_allclose(given, fused, rtol=1e-13, atol=1e-13)
 
 
 def test_the_input_is_left_alone_and_nothing_is_shared():
     x = np.ones((2, 5000))
-    y = langevin_step(x, *Ring().fused, 0.05, 0.3, KEY, 6, "heun", False)
+    y = langevin_step(x, *Ring().fused, 0.05, 0.3, KEY, 6, "heun", False)[0]
     assert (x == 1).all()
     assert not np.shares_memory(x, y)
 
 
 def test_a_particle_does_not_depend_on_the_others():
     x = np.random.default_rng(0).standard_normal((3, 9000))
-    whole = langevin_step(x, *DoubleWell().fused, 0.05, 0.3, KEY, 6, "heun", False)
+    whole = langevin_step(x, *DoubleWell().fused, 0.05, 0.3, KEY, 6, "heun", False)[0]
     for n in (1, 257, 4096, 4097):
-        part = langevin_step(x[:, :n].copy(), *DoubleWell().fused, 0.05, 0.3, KEY, 6, "heun", False)
+        part = langevin_step(x[:, :n].copy(), *DoubleWell().fused, 0.05, 0.3, KEY, 6, "heun", False)[0]
         np.testing.assert_array_equal(part, whole[:, :n])
+
+
+@pytest.mark.parametrize("n", [1, 300, 9000])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_step_knows_whether_its_result_is_finite(n, value):
+    for real in (np.float32, np.float64):
+        x = np.zeros((2, n), real)
+        for form in (langevin_step, langevin_step.reference):
+            assert form(x, *DoubleWell().fused, 0.05, 0.3, KEY, 6, "euler-maruyama", False)[1] is True
+            x[1, n - 1] = value
+            with np.errstate(invalid="ignore"):
+                assert form(x, *DoubleWell().fused, 0.05, 0.3, KEY, 6, "euler-maruyama", False)[1] is False
+            x[1, n - 1] = 0
 
 
 def test_nan_stays_with_its_particle():
     x = np.zeros((2, 300))
     x[1, 123] = np.nan
-    y = langevin_step(x, *Ring().fused, 0.05, 0.3, KEY, 6, "euler-maruyama", False)
+    y = langevin_step(x, *Ring().fused, 0.05, 0.3, KEY, 6, "euler-maruyama", False)[0]
     assert np.isnan(y[:, 123]).any()
     assert np.isfinite(np.delete(y, 123, axis=1)).all()
 
@@ -102,7 +115,7 @@ digests = []
 for threads in (1, 2, 4):
     numba.set_num_threads(threads)
     results = [
-        langevin_step(x, "double-well", np.array([1.0, 1.0, 0.1]), 0.01, 0.1, key, 3, name, False)
+        langevin_step(x, "double-well", np.array([1.0, 1.0, 0.1]), 0.01, 0.1, key, 3, name, False)[0]
         for name in ("euler-maruyama", "leimkuhler-matthews", "heun")
     ]
     results.append(normals(key, 1, 0, 20_001, 2, np.float64))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 import wgf
+from wgf.measures.averages import initial_density
 
 
 def test_cell_averages_of_a_gaussian_are_exact_to_round_off():
@@ -71,3 +72,67 @@ def test_grid_wraps_periodic_axes_and_rejects_points_outside_others():
     assert i.tolist() == [0, 2, 3]
     assert j.tolist() == [2, 3, 3]
     assert inside.tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("center", [0.0, 0.013, 0.1199, 2.4])
+def test_a_peak_narrower_than_a_cell_keeps_its_mass(center):
+    line = wgf.Density.from_measure(wgf.Gaussian(center, 1e-6), wgf.Grid((-6, 6), 50))
+    assert abs(line.mass - 1) < 1e-14
+    for d, cells in ((2, 50), (3, 12)):
+        box = wgf.Grid([(-6, 6)] * d, cells)
+        assert abs(wgf.Density.from_measure(wgf.Gaussian([center] * d, 1e-6), box).mass - 1) < 5e-4
+    pair = wgf.Mixture([0.5, 0.5], [wgf.Gaussian([center, 0.2], 1e-8), wgf.Gaussian([0, 0], 1.0)])
+    assert abs(wgf.Density.from_measure(pair, wgf.Grid([(-6, 6)] * 2, 50)).mass - 1) < 5e-4
+
+
+def test_a_strongly_correlated_gaussian_is_resolved_inside_its_cells():
+    thin = wgf.Gaussian([0, 0], [[1.0, 0.999], [0.999, 1.0]])
+    assert abs(wgf.Density.from_measure(thin, wgf.Grid([(-6, 6)] * 2, 40)).mass - 1) < 1e-3
+
+
+def test_far_tails_on_the_line_are_positive_and_keep_relative_accuracy_on_both_sides():
+    values = wgf.Density.from_measure(wgf.Gaussian(0, 0.1), wgf.Grid((-10, 10), 400)).values
+    assert values.min() > 0
+    np.testing.assert_allclose(values, values[::-1], rtol=1e-10, atol=0)
+    exact = ndtr(-9.95 / np.sqrt(0.1)) - ndtr(-10 / np.sqrt(0.1))
+    np.testing.assert_allclose(values[[0, -1]] * 0.05, exact, rtol=1e-9, atol=0)
+
+
+class Box:
+    """A user's uniform density, known by pdf alone."""
+
+    dimension, mass = 2, 1.0
+
+    def mean(self):
+        return np.zeros(2)
+
+    def cov(self):
+        return np.eye(2)
+
+    def sample(self, n, rng):
+        return rng.random((n, 2))
+
+    def pdf(self, x):
+        return ((x[..., 0] > -1.02) & (x[..., 0] < 0.97) & (np.abs(x[..., 1]) < 0.5)) / 1.99
+
+
+@pytest.mark.parametrize("cells", [20, 37, 64, 70])
+def test_an_edge_of_a_support_between_gauss_points_and_face_is_found(cells):
+    assert abs(wgf.Density.from_measure(Box(), wgf.Grid([(-3, 3)] * 2, cells)).mass - 1) < 3e-4
+
+
+def test_initial_densities_are_normalised_unless_their_mass_is_outside():
+    box = wgf.Grid([(-4, 4)] * 2, 40)
+    values = initial_density(wgf.Gaussian([0, 0], 1.0), box)  # 1.3e-4 is outside
+    assert abs(values.sum() * box.volume - 1) < 1e-14
+    with pytest.raises(ValueError, match=r"initial .*\[-4, 4\] x \[-4, 4\].*0\.5 inside\. Widen `bounds`"):
+        initial_density(wgf.Gaussian([4.0, 0], 0.1), box)
+
+
+def test_negatives_of_the_size_of_rounding_are_sampled_as_zero_and_others_refused():
+    grid = wgf.Grid((0, 1), 4)
+    x = wgf.Density(grid, [2.0, -1e-13, 2.0, 0.0]).sample(1000, 0)
+    assert not ((x > 0.25) & (x < 0.5)).any()
+    for act in (lambda d: d.sample(10, 0), lambda d: d.quantile(0.5), lambda d: wgf.distance(d, d)):
+        with pytest.raises(wgf.MeasureError, match="negative cell"):
+            act(wgf.Density(grid, [2.0, -1e-9, 2.0, 0.0]))

@@ -126,9 +126,34 @@ def test_csv_with_words_reads_the_columns_of_numbers(tmp_path):
         (lambda: wgf.Quantiles([0.0, 0.0, 1.0], [0.5, 0.5]), "edges"),
         (lambda: wgf.Density(wgf.Grid((0, 1), 3), [1.0, 1.0]), "values"),
         (lambda: wgf.Gaussian(0, 1).pdf(np.zeros(5)), "x must have shape"),
-        (lambda: wgf.Gaussian([0, 0], 0.0).pdf(np.zeros(2)), "singular"),
+        (lambda: wgf.Gaussian([0, 0], 0.0).pdf(np.zeros(2)), "singular.*variance"),
+        (lambda: wgf.Gaussian([0, 0], 1.0).cdf(0.0), "cdf and quantile need one dimension.*marginal"),
     ],
 )
 def test_bad_input_is_refused_by_name(build, word):
     with pytest.raises((ValueError, TypeError), match=word):
         build()
+
+
+def test_mixture_quantiles_keep_their_digits_far_in_both_tails():
+    two = wgf.Mixture([0.3, 0.7], [wgf.Gaussian(-1, 0.25), wgf.Gaussian(2, 0.25)])
+    u = np.array([1e-200, 1e-30, 1e-9, 0.3, 0.5])
+    np.testing.assert_allclose(two.cdf(two.quantile(u)), u, rtol=1e-11, atol=0)
+    mirror = wgf.Mixture([0.7, 0.3], [wgf.Gaussian(-2, 0.25), wgf.Gaussian(1, 0.25)])
+    v = np.array([0.25, 1e-9, 2.0**-50])
+    np.testing.assert_allclose(two.quantile(1 - v), -mirror.quantile(1 - (1 - v)), rtol=0, atol=1e-13)
+    assert two.quantile([[0.0, 1.0]]).tolist() == [[-np.inf, np.inf]]
+
+
+def test_a_gaussian_without_width_is_a_step_on_the_line():
+    point = wgf.Gaussian(1.5, 0.0)
+    assert point.cdf([1.4, 1.5, 1.6]).tolist() == [0.0, 1.0, 1.0]
+    assert point.quantile([0.0, 0.3, 1.0]).tolist() == [1.5, 1.5, 1.5]
+
+
+def test_arrays_of_measures_are_read_only():
+    kde = wgf.Mixture.kde([[0.0], [2.0]], bandwidth=1.0)
+    weighted = wgf.Particles.from_arrays({"x": np.ones((2, 1)), "w": np.array([0.5, 0.5])})
+    for array in (kde.covariances, EXAMPLES["mixture 2-D"].covariances, weighted.w):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 3.0

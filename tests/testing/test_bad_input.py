@@ -8,6 +8,7 @@ count at the end cannot shrink silently.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import signal
 import types
 import warnings
@@ -21,6 +22,7 @@ import wgf
 import wgf.autodiff
 import wgf.energies
 import wgf.measures
+import wgf.plot
 import wgf.studies
 import wgf.testing
 from wgf import checks
@@ -28,10 +30,10 @@ from wgf.testing.bad_input import bad_calls, door_of
 
 ROOMS = [
     wgf, wgf.schemes, wgf.transport, wgf.problems, wgf.energies, wgf.measures, wgf.studies, wgf.testing,
-    wgf.autodiff, wgf.testing.strategies,
+    wgf.autodiff, wgf.testing.strategies, wgf.plot,
 ]  # fmt: skip
 SECONDS = 5.0  # a refusal comes at once; the limit is generous to a loaded machine
-LEAST = 500
+LEAST = 1800
 
 # Not called by users: made by `solve`, `study`, `+`, a check or the recorder, or protocols.
 MADE_FOR_THE_USER = {
@@ -130,7 +132,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "w2_clouds": {"x": POINTS, "y": POINTS, "a": None, "b": None},
     "barenblatt": {"dimension": 1, "m": 2.0, "t0": 1.0, "center": [0.0], "confinement": 1.0, "bounds": BOX},
     "bayesian_logistic_regression": {"features": FEATURES, "labels": LABELS, "prior_variance": 2.0, "bounds": BOX},
-    "density_of_file": {"path": "points.csv", "bandwidth": 0.5, "standardise": False, "bounds": BOX},
+    "density_of_file": {"path": "points.csv", "columns": ["x"], "bandwidth": 0.5, "standardise": False, "bounds": BOX},
     "double_well": WELL,
     "tilted_wells": {**WELL, "tilt": 0.1},
     "heat": {"dimension": 1, "diffusion": 1.0, "mean": 0.0, "cov": 0.3, "bounds": BOX},
@@ -138,7 +140,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "keller_segel_blow_up_time": {"mass": 30.0, "second_moment": 1.0},
     "keller_segel_second_moment": {"t": 0.1, "mass": 3.0, "second_moment": 1.0},
     "laplace": {"features": FEATURES, "labels": LABELS, "prior_variance": 2.0},
-    "logistic_regression_of_file": {"path": "points.csv", "label": "label", "prior_variance": 2.0, "bounds": BOX},
+    "logistic_regression_of_file": {"path": "points.csv", "label": "label", "columns": ["x"], "prior_variance": 2.0, "bounds": BOX},
     "old_faithful": {"bandwidth": 0.5, "bounds": BOX},
     "ornstein_uhlenbeck": {"dimension": 1, **OU, "bounds": BOX},
     "ornstein_uhlenbeck_moments": {"t": 0.1, **OU},
@@ -165,6 +167,11 @@ GOOD: dict[str, dict[str, Any]] = {
     "check_scheme": {"scheme": SCHEME, "problems": [PROBLEM], "strict": False},
     "grad": {"f": np.sum},
     "value_and_grad": {"f": np.sum},
+    "measure": {"measure": wgf.Gaussian(0, 1), "path": "a.png", "bounds": BOX, "title": "a"},
+    "order": {"h": [0.2, 0.1], "errors": [0.04, 0.01], "dropped": [0], "spread": [0.01, 0.01], "value": 2.0,
+              "expected": 2.0, "x_label": "h", "y_label": "error", "ticks": ["a", "b"], "title": "a", "path": "a.png"},
+    "trajectory": {"trajectory": RUN, "path": "a.png", "bounds": BOX, "title": "a"},
+    "animation": {"trajectory": RUN, "path": "a.gif", "bounds": BOX, "fps": 2, "title": "a"},
     **{name: {"max_dimension": 1} for name in
        ("gaussians", "gaussian_flows", "translations", "dilations", "permutations", "diracs")},
 }  # fmt: skip
@@ -184,7 +191,7 @@ ARGUMENTS: dict[str, Any] = {
     "x": POINTS, "u": np.array([0.2, 0.7]), "n": 3, "rng": 0, "path": "out.npz", "t": 0.1, "cells": 8,
     "measure": wgf.Gaussian(0, 1), "grid": GRID, "f": lambda x: np.exp(-(x**2).sum(-1)), "data": POINTS,
     "bandwidth": 0.5, "density": wgf.Density(GRID, np.ones(12) / 6), "particles": CLOUD,
-    "theta": np.zeros((1, 3)), "text": "{}", "expected": 2.0,
+    "theta": np.zeros((1, 3)), "text": "{}", "expected": 2.0, "columns": ["x"],
 }  # fmt: skip
 
 
@@ -257,6 +264,14 @@ def test_a_public_method_refuses_bad_input_by_name(name):
     assert complaints(call, good) == []
 
 
+@pytest.mark.parametrize("name", [*CALLABLES, *METHODS])
+def test_every_parameter_has_a_kind(name):
+    """No parameter is exempt but the object or class a method belongs to."""
+    door = checks.REGISTRY[name] if name in METHODS else door_of(CALLABLES[name])
+    assert door is not None
+    assert set(inspect.signature(door.target).parameters) - {"self", "cls"} <= set(door.kinds)
+
+
 NEEDS_A_FILE = {"load", "density_of_file", "logistic_regression_of_file"}
 
 
@@ -268,7 +283,7 @@ def test_the_good_call_is_good(name):
         CALLABLES[name](**GOOD.get(short, {}))
 
 
-def test_at_least_500_bad_calls_are_refused(capsys):
+def test_at_least_1800_bad_calls_are_refused(capsys):
     targets = [*CALLABLES.values(), *(method_of(name)[0] for name in METHODS)]
     count = sum(len(list(bad_calls(target))) for target in targets)
     with capsys.disabled():

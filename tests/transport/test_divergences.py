@@ -93,11 +93,51 @@ def test_of_two_nested_grids_the_coarser_decides():
     assert distance(b, a, "kl") == np.inf
 
 
-@pytest.mark.parametrize("other", [Grid((0, 1), 3), Grid((0, 2), 4), Grid((-1, 1), 2)])
-def test_grids_that_are_not_nested_are_refused(other):
-    a, b = Density(Grid((0, 1), 4), np.ones(4)), Density(other, np.ones(other.cells))
-    with pytest.raises(MeasureError, match="a and b live on grids that are not nested"):
-        distance(a, b, "l1")
+@pytest.mark.parametrize(
+    ("other", "l1", "kl"),
+    [
+        (Grid((0, 1), 3), 0.0, 0.0),
+        (Grid((0, 2), 4), 1.0, np.log(2)),
+        (Grid((-1, 1), 2), 1.0, np.log(2)),
+        (Grid((3, 4), 2), 2.0, np.inf),
+    ],
+)
+def test_grids_that_are_not_nested_are_compared_on_the_coarser_one_and_outside_it(other, l1, kl):
+    a = Density(Grid((0, 1), 4), np.ones(4))
+    b = Density(other, np.ones(other.cells) / (other.size * other.volume))
+    np.testing.assert_allclose([distance(a, b, "l1"), distance(b, a, "l1")], l1, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(distance(a, b, "kl"), kl, rtol=1e-12, atol=1e-12)
+    assert distance(b, a, "kl") == (np.inf if l1 else 0.0)
+
+
+def test_l1_sees_components_narrower_than_any_uniform_panel():
+    """Two narrow peaks against one wide law: 2 minus twice the overlap, here by scipy's quadrature."""
+    narrow, wide = Mixture([0.5, 0.5], [Gaussian(-5, 1e-6), Gaussian(5, 1e-6)]), Gaussian(0, 1)
+    x = np.linspace(-10, 10, 400_001) * 1e-3
+    overlap = 2 * np.trapezoid(np.minimum(narrow.pdf(5 + x[:, None]), wide.pdf(5 + x[:, None])), x)
+    np.testing.assert_allclose(distance(narrow, wide, "l1"), 2 - 2 * overlap, rtol=0, atol=1e-10)
+    assert overlap > 1e-9
+
+
+def test_l1_on_the_line_meets_the_crossing_of_the_densities():
+    exact = 2 * (2 * ndtr(0.25) - 1)
+    assert abs(distance(Gaussian(0, 1), Gaussian(0.5, 1), "l1") - exact) < 1e-12
+    heavy = Barenblatt(1, 0.6, 1.0)
+    shifted = Barenblatt(1, 0.6, 1.0, [1.0])
+    exact = 2 * float(heavy.cdf(0.5) - heavy.cdf(-0.5))
+    assert abs(distance(heavy, shifted, "l1") - exact) < 1e-10
+
+
+def test_a_pdf_whose_integral_is_not_one_is_refused():
+    class Double:
+        dimension, mass = 1, 1.0
+        mean, cov, sample = (getattr(Gaussian(0, 1), name) for name in ("mean", "cov", "sample"))
+
+        def pdf(self, x):
+            return 2 * Gaussian(0, 1).pdf(x)
+
+    with pytest.raises(MeasureError, match=r"finds the mass 2 instead of 1 .*Density\.from_measure"):
+        distance(Double(), Gaussian(0, 1), "l1")
 
 
 def test_clouds_have_no_density_and_high_dimensions_no_quadrature():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,14 +20,14 @@ from validation.claims import (
     AtLeast,
     AtMost,
     Claim,
-    NoisyOrder,
     Order,
+    OrderAtLeast,
     Skip,
     Subject,
     check,
     converges,
 )
-from validation.rates import Ladder, NoisyLadder, extrapolate, pairwise_orders
+from validation.rates import Ladder
 
 DT = (0.2, 0.1, 0.05, 0.025, 0.0125)
 
@@ -41,7 +45,8 @@ def ladder(order, constant=1.0, drift=0.0):
 def noisy(order, spread, seeds=24):
     rng = np.random.default_rng(3)
     steps = np.array(DT)
-    return NoisyLadder("noise", "dt", DT, steps**order * (1 + spread * rng.standard_normal((seeds, len(DT)))))
+    samples = (steps**order)[:, None] * (1 + spread * rng.standard_normal((len(DT), seeds)))
+    return Ladder.noisy("noise", "dt", DT, samples, "mean", "bias")
 
 
 @pytest.mark.parametrize(
@@ -71,19 +76,25 @@ def test_an_order_passes_only_at_the_order_of_theory():
 def test_an_order_with_one_broken_error_fails(bad, place):
     errors = list(ladder(2).errors)
     errors[place] = bad
-    assert not Order(2).judge(Ladder("broken", "dt", DT, tuple(errors)))
+    broken = Ladder("broken", "dt", DT, tuple(errors))
+    assert check(claim(lambda full: broken, Order(2))).verdict == FAILED
+    assert check(claim(lambda full: broken, OrderAtLeast(1))).verdict == FAILED
 
 
 def test_an_order_from_three_levels_fails():
-    assert not Order(2).judge(Ladder("short", "dt", DT[:3], ladder(2).errors[:3]))
+    short = Ladder("short", "dt", DT[:3], ladder(2).errors[:3])
+    assert not Order(2).judge(short)
+    assert not OrderAtLeast(1).judge(short)
 
 
 def test_an_order_that_moves_away_from_the_theory_fails():
-    orders = (2.0, 2.0, 2.03, 2.08)
+    orders = (2.0, 2.0, 2.02, 2.035)  # each within the other tolerances
     errors = [1.0]
     for order in orders:
         errors.append(errors[-1] * 0.5**order)
-    assert not Order(2, extrapolated=0.2).judge(Ladder("leaving", "dt", DT, tuple(errors)))
+    leaving = Ladder("leaving", "dt", DT, tuple(errors))
+    assert abs(leaving.order.extrapolated - 2) <= 0.05 + 1e-9
+    assert not Order(2).judge(leaving)
 
 
 def test_an_order_still_far_from_the_theory_fails_even_when_its_extrapolation_is_right():
@@ -91,37 +102,54 @@ def test_an_order_still_far_from_the_theory_fails_even_when_its_extrapolation_is
     for order in (1.4, 1.7, 1.85):
         errors.append(errors[-1] * 0.5**order)
     slow = Ladder("slow", "dt", DT[:4], tuple(errors))
-    assert abs(slow.extrapolated - 2) < 1e-9
+    assert abs(slow.order.extrapolated - 2) < 1e-9
     assert not Order(2).judge(slow)
 
 
 def test_counts_are_steps_by_their_reciprocal():
     cells = Ladder("cells", "cells", (50, 100, 200, 400), (4e-2, 1e-2, 2.5e-3, 6.25e-4))
-    np.testing.assert_allclose(cells.orders, 2.0, rtol=1e-12, atol=0)
+    np.testing.assert_allclose(cells.order.pairwise, 2.0, rtol=1e-12, atol=0)
 
 
-def test_extrapolation_finds_the_limit_of_orders_whose_distance_halves():
-    orders = pairwise_orders(DT, ladder(1, drift=-0.3).errors)
-    assert abs(orders[-1] - 1) > 2e-3
-    assert abs(extrapolate(orders) - 1) < 1e-3
+def test_a_lowest_order_is_held_by_every_pair():
+    assert OrderAtLeast(1.9).judge(ladder(1.95))
+    assert not OrderAtLeast(1.9).judge(ladder(1.85))
+    dented = list(ladder(1.95).errors)
+    dented[2] *= 1.1  # the pair before it falls to 1.81, the one after it rises
+    assert not OrderAtLeast(1.9).judge(Ladder("dented", "dt", DT, tuple(dented)))
+
+
+@pytest.mark.parametrize("refinement", [1.5, 2.0, 3.0])
+def test_extrapolation_finds_the_limit_whatever_the_refinement(refinement):
+    """Pairwise orders 2 + s at the finer step s of each pair: halving would miss the limit by 0.02 at 1.5."""
+    steps = 0.3 * refinement ** -np.arange(5.0)
+    errors = [1.0]
+    for step in steps[1:]:
+        errors.append(errors[-1] * refinement ** -(2 + step))
+    made = Ladder("made up", "dt", tuple(steps), tuple(errors))
+    assert abs(made.order.pairwise[-1] - 2) > 3e-3
+    np.testing.assert_allclose(made.order.extrapolated, 2.0, rtol=1e-10, atol=0)
+    counted = Ladder("made up", "cells", tuple(1 / steps), tuple(errors))
+    np.testing.assert_allclose(counted.order.extrapolated, 2.0, rtol=1e-10, atol=0)
 
 
 def test_a_noisy_order_needs_a_narrow_interval_that_holds_the_theory():
-    assert NoisyOrder(1).judge(noisy(1, 0.02))
-    assert not NoisyOrder(2).judge(noisy(1, 0.02))
-    assert not NoisyOrder(1).judge(noisy(1, 3.0))
+    assert Order(1).judge(noisy(1, 0.02))
+    assert not Order(2).judge(noisy(1, 0.02))
+    assert not Order(1).judge(noisy(1, 3.0))
     samples = noisy(1, 0.02).samples.copy()
     samples[0, 0] = math.nan
-    assert not NoisyOrder(1).judge(NoisyLadder("nan", "dt", DT, samples))
+    broken = Ladder.noisy("nan", "dt", DT, samples, "mean", "bias")
+    assert check(claim(lambda full: broken, Order(1))).verdict == FAILED
 
 
 def test_the_bootstrap_interval_has_the_width_of_the_noise():
     """Errors of pure noise, 24 seeds: the slope's standard error by hand is matched within a third."""
     rng = np.random.default_rng(0)
     sizes = (100, 400, 1600, 6400)
-    samples = rng.standard_normal((24, 4)) / np.sqrt(sizes)
-    measured = NoisyLadder("rms", "particles", sizes, samples, combine="rms", fit="slope")
-    low, high = measured.interval
+    samples = rng.standard_normal((4, 24)) / np.sqrt(sizes)[:, None]
+    measured = Ladder.noisy("noise", "particles", sizes, samples, "RMS", "rms")
+    low, high = measured.order.interval
     x = np.log(sizes) - np.mean(np.log(sizes))
     by_hand = 2 * 1.96 * math.sqrt(1 / (2 * 24) / (x @ x))
     assert low < 0.5 < high
@@ -172,6 +200,9 @@ def test_a_run_of_held_claims_ends_with_exit_code_0_and_writes_its_page(stage, t
     page = (tmp_path / "grid.md").read_text()
     assert "python -m validation grid" in page
     assert "| 0.0125 |" in page
+    assert "Error (L1) of: a number. Compared with: a bound." in page
+    assert "](grid.png)" in page
+    assert report.machine() in page
     assert (tmp_path / "grid.png").stat().st_size > 0
     assert "2 of 2 claims held, 0 failed, 0 skipped" in capsys.readouterr().out
 
@@ -194,12 +225,20 @@ def test_skipped_claims_alone_give_exit_code_0(stage, capsys):
     assert "no peer" in capsys.readouterr().out
 
 
-def test_gpu_claims_are_skipped_without_a_gpu(stage, monkeypatch):
-    monkeypatch.setattr(runner, "gpu_present", lambda: False)
-    needy = Claim(
-        name="grid/gpu", what="x", against="y", measure=lambda full: math.nan, required=AtMost(1), gpu=True
-    )
-    assert stage([needy], "grid", "--gpu") == 0
+def test_asking_for_gpu_claims_says_that_there_are_none_and_measures_nothing(stage, capsys):
+    assert stage([claim(lambda full: 1 / 0)], "grid", "--gpu") == 0
+    assert capsys.readouterr().out == "This version makes no claim about a GPU: nothing to measure.\n"
+
+
+def test_a_reader_that_leaves_ends_the_list_quietly():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "validation", "--list", "jko"]
+    root = Path(runner.__file__).parents[1]
+    with os.fdopen(writing, "w") as closed:
+        found = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, cwd=root)
+    assert found.stderr == ""
+    assert found.returncode == runner.UNREAD
 
 
 def test_part_of_a_subject_never_overwrites_its_page(stage, tmp_path):
@@ -224,9 +263,13 @@ def test_the_list_names_claims_and_measures_nothing(stage, capsys):
 
 
 def test_the_table_fits_100_columns_whatever_the_claims():
-    long = claim(lambda full: noisy(1, 0.02), NoisyOrder(1), "subject/" + "very-long-name-" * 8)
+    long = claim(lambda full: noisy(1, 0.02), Order(1), "subject/" + "very-long-name-" * 8)
     claims = [long, claim(lambda full: -1.23456789e-300)]
     table = report.SummaryTable(claims)
     lines = [*table.header.split("\n"), *(table.row(check(c)) for c in claims)]
     assert max(map(len, lines)) <= report.WIDTH
     assert len({len(line) for line in lines}) == 1
+
+
+def test_bars_inside_a_cell_do_not_end_it():
+    assert report.markdown_table(("a",), [("|x|",)]).splitlines()[-1] == "| \\|x\\| |"

@@ -72,6 +72,8 @@ def interaction(W: Callable[[Any], Any]) -> Energy:
     >>> import wgf
     >>> interaction(lambda z: 0.5 * (z**2).sum(-1)).value(wgf.Particles([[0.0], [2.0]]))
     0.5
+
+    McCann, 1997; Carrillo, McCann & Villani, 2003.
     """
     return Energy(((1.0, Interaction(W)),))
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from wgf import checks
 from wgf.energies.interaction import Interaction
+from wgf.energies.pairs import interaction_value
 from wgf.energies.terms import Entropy, Internal, Potential
 from wgf.errors import MeasureError
 from wgf.measures import Density, Particles
 from wgf.measures.base import measure, points_kind
-from wgf.measures.nodes import nodes
+from wgf.measures.nodes import Nodes, nodes
 
 Term = Entropy | Internal | Potential | Interaction
 density_kind = checks.instance("a Density", Density)
@@ -28,6 +29,13 @@ class Energy:
 
     Immutable, comparable, hashable, printable: `2 * entropy() + potential(V)`.
     Its gradient flow is d_t rho = div(rho grad dE/drho).
+
+    >>> from wgf.energies import entropy, internal
+    >>> energy = 2 * entropy() + internal(3)
+    >>> energy, energy.diffusion, energy.powers
+    (2 * entropy() + internal(3), 2.0, ((1.0, 3.0),))
+
+    Ambrosio, Gigli & Savare, Gradient Flows, 2008, section 10.4.
     """
 
     terms: tuple[tuple[float, Term], ...]
@@ -85,6 +93,7 @@ class Energy:
         """True when some potential is V(x, t)."""
         return any(term.time_dependent for _, term in self.potentials)
 
+    @checks.checked(t=checks.finite)
     def at(self, t: float) -> Energy:
         """The energy with every V(x, t) frozen at t."""
         if not self.time_dependent:
@@ -110,19 +119,23 @@ class Energy:
     def value(self, measure: Any) -> float:
         """E(measure): on cells for a Density, on the points for Particles, else by quadrature.
 
-        Raises MeasureError when a term has no value there (the entropy of a cloud).
+        Interactions: exact from the moments for a named Quadratic W; else the double sum over points, or
+        for other measures with a density in d > 1 cell averages on a grid (see `wgf.energies.pairs`).
+        Raises MeasureError when a term has no value there (the entropy of a cloud), when a quadrature
+        misses the measure's mass, and for more than 4e9 pairs of particles.
 
         >>> import wgf
         >>> energy = wgf.entropy() + wgf.potential(lambda x: 0.5 * (x**2).sum(-1))
         >>> round(energy.value(wgf.Gaussian(0, 1)), 6)
         -0.918939
         """
-        points = nodes(measure)
+        points: Nodes | None = None
         total = 0.0
         for c, term in self.terms:
-            if isinstance(term, Interaction) and isinstance(measure, Density):
-                total += c * term.grid_value(measure)
+            if isinstance(term, Interaction):
+                total += c * interaction_value(term, measure)
             else:
+                points = nodes(measure) if points is None else points
                 total += c * term.value(points)
         return total
 

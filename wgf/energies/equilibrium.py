@@ -14,7 +14,13 @@ CELLS = {1: 4096, 2: 256, 3: 64}  # Gauss points inside: fine enough for 1e-6 re
 
 
 class Minimum(NamedTuple):
-    """The minimiser of an energy and the least value (None when only the measure is known)."""
+    """The minimiser of an energy and the least value (None when only the measure is known).
+
+    >>> import wgf
+    >>> energy = wgf.entropy() + wgf.potential(Quadratic([[2.0]]))
+    >>> energy.minimum(wgf.Problem(energy, initial=wgf.Gaussian(0, 1))).measure.cov().tolist()
+    [[0.5]]
+    """
 
     measure: Any
     value: float | None
@@ -25,7 +31,8 @@ def minimum(energy: Any, problem: Any) -> Minimum | None:
 
     * D entropy + potential: the Gibbs measure exp(-V/D)/Z. In closed form for a quadratic V without
       bounds and for kl(target); else, with bounds and d <= 3, cell averages by quadrature.
-    * internal(m) + isotropic quadratic: a Barenblatt profile centred at the minimum of V.
+    * internal(m) + isotropic quadratic: a Barenblatt profile centred at the minimum of V, when the box (if
+      there is one) holds its support.
     * D entropy + isotropic quadratic interaction: a Gaussian around the (conserved) initial mean.
     """
     if energy.time_dependent:
@@ -35,13 +42,13 @@ def minimum(energy: Any, problem: Any) -> Minimum | None:
     if energy.diffusion > 0 and set(kinds) <= {"entropy", "potential"} and named:
         return _gibbs(energy, problem, named)
     if kinds == ["internal", "potential"] and isinstance(named[0][1], Quadratic):
-        return _confined(energy, *named[0])
+        return _confined(energy, problem, *named[0])
     if kinds == ["entropy", "interaction"] and isinstance(energy.interactions[0][1].W, Quadratic):
         c, term = energy.interactions[0]
         stiffness = term.W.isotropic
         if stiffness is not None and not problem.bounds:
             measure = Gaussian(problem.initial.mean(), energy.diffusion / (c * stiffness))
-            return Minimum(measure, energy.value(measure) if measure.dimension == 1 else None)
+            return Minimum(measure, energy.value(measure) if measure.dimension <= 3 else None)
     return None
 
 
@@ -68,7 +75,7 @@ def _gibbs(energy: Any, problem: Any, named: list[tuple[float, Any]]) -> Minimum
     return None
 
 
-def _confined(energy: Any, c: float, V: Quadratic) -> Minimum | None:
+def _confined(energy: Any, problem: Any, c: float, V: Quadratic) -> Minimum | None:
     stiffness = V.isotropic
     (coefficient, m), d = energy.powers[0], V.A.shape[0]
     if stiffness is None or m <= d / (d + 2):
@@ -76,4 +83,9 @@ def _confined(energy: Any, c: float, V: Quadratic) -> Minimum | None:
     b = 1 / (d * (m - 1) + 2)
     length = (coefficient * b / (c * stiffness)) ** b  # from coefficient b l^-(d(m-1)+1) = c stiffness l
     measure = Barenblatt(d, m, length ** (1 / b), V.center)
+    if problem.bounds is not None:
+        low, high = np.array(problem.bounds).T
+        reach = (measure.center - measure.radius, measure.center + measure.radius)
+        if not ((low <= reach[0]) & (reach[1] <= high)).all():
+            return None  # the walls cut the profile, and the minimiser is another
     return Minimum(measure, energy.value(measure) if d <= 3 else None)

@@ -122,7 +122,7 @@ class Potential:
         return self.V(x, *self._arguments())
 
     def probe(self, x: np.ndarray) -> None:
-        """Refuse a V that returns a wrong shape for points x (n, d) or mixes them; its values may be anything."""
+        """Refuse a V that returns a wrong shape for points x (n, d) or mixes them; values are free."""
         with np.errstate(all="ignore"):
             together = np.asarray(self(x))
             alone = np.asarray(self(x[-1:]))

@@ -73,12 +73,14 @@ def _langevin_step(
     step: int,
     integrator: str,
     tamed: bool,
-) -> np.ndarray:
-    """Positions (d, n) one step later; amplitude = sqrt(2 D dt). See the module's docstring.
+) -> tuple[np.ndarray, bool]:
+    """Positions (d, n) one step later, and whether all are finite; amplitude = sqrt(2 D dt).
+
+    See the module's docstring.
 
     >>> import numpy as np
     >>> key, x = np.zeros(4, np.uint32), np.ones((2, 3))
-    >>> langevin_step(x, "quadratic-diagonal", [[0.0], [1.0]], 0.1, 0.0, key, 0, "heun", False)
+    >>> langevin_step(x, "quadratic-diagonal", [[0.0], [1.0]], 0.1, 0.0, key, 0, "heun", False)[0]
     array([[0.905, 0.905, 0.905],
            [0.905, 0.905, 0.905]])
     """
@@ -97,9 +99,10 @@ def _langevin_step(
         noise = real(0.5) * (noise + normals(key, step + 1, NOISE, n, d, x.dtype))
     noise *= real(amplitude)
     first = move(x)
-    if integrator != "heun":
-        return x - first + noise
-    return x - real(0.5) * (first + move(x - first + noise)) + noise
+    moved = x - first + noise
+    if integrator == "heun":
+        moved = x - real(0.5) * (first + move(moved)) + noise
+    return moved, bool(np.isfinite(moved).all())
 
 
 langevin_step = Kernel(reference=_langevin_step, cpu="wgf.kernels.cpu.langevin:langevin_step")

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from wgf import checks
 from wgf.errors import ConvergenceError, DivergedError, NotFiniteError, SchemeError
@@ -64,7 +65,8 @@ def solve(
 
     scheme: an instance, a class or a name. dt is shrunk once so that a whole number of steps lands on
     t_end; `stats["dt"]` is the dt that was run.
-    seed: an int or a Generator; results depend on it and on nothing else (not on threads or save_at).
+    seed: an int or a Generator; results depend on it and on nothing else (not on threads or save_at: BLAS
+    runs on one thread inside, because its sums depend on their number).
     save_at: a spacing or a sequence of times, each served by the nearest step; both ends are always
     saved. record: "energy", "mass", "mean", "cov", "minimum", "dissipation" at the saved times.
     progress: a bar on stderr (None: when it is a terminal). checkpoint: a file rewritten atomically
@@ -94,6 +96,7 @@ def solve(
         _progress_bar(steps, progress, scheme) as advance,
         _interrupts() as interrupted,
         compile_clock() as clock,
+        threadpool_limits(1, "blas"),
     ):
         run.begin(wanted)
         saved_at = time.monotonic()
@@ -176,7 +179,7 @@ class _Run:
             raise DivergedError(f"{error} This was at {self._where()}.{self._advice()}") from error
         except ConvergenceError as error:
             raise ConvergenceError(f"{error} This was at {self._where()}.") from error
-        fault = find_fault(state)
+        fault = None if info.finite else find_fault(state)
         if fault is not None:
             raise DivergedError(f"{fault.sentence} at {self._where()}, {fault.place}.{self._advice()}")
         self.recorder.count(frozen, self.state, state, info, self.dt)

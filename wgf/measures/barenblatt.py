@@ -32,6 +32,7 @@ class Barenblatt:
     """
 
     kind = "barenblatt"
+    mass = 1.0
 
     @checks.checked(
         dimension=checks.integer(1), m=checks.positive, t0=checks.positive, center=checks.optional(mean_kind)
@@ -132,7 +133,7 @@ class Barenblatt:
     @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
-        u, center = u, on_the_line(self).center[0]
+        center = on_the_line(self).center[0]
         if self.m > 1:
             return center + self.scale * (2 * betaincinv(self.p + 1, self.p + 1, u) - 1)
         freedom = 2 * self.p - 1

@@ -11,6 +11,9 @@ import numpy as np
 
 from wgf import checks
 from wgf.errors import MeasureError
+from wgf.measures.user import UserMeasure, is_complete
+
+NEGATIVE_TOLERANCE = 1e-12  # of the largest value: rounding of a solve, not a lost positivity
 
 # Reference bad values of a measure argument; shared by every callable that takes one.
 BAD_MEASURES = (3.0, "x", None, float("nan"), [1.0, float("nan")], np.zeros((0, 2)))
@@ -59,7 +62,7 @@ class HasDensity(Protocol):
 def _measure(name: str, value: Any, sizes: checks.Sizes) -> Any:
     if isinstance(value, type) or not (hasattr(value, "sample") or hasattr(value, "pdf")):
         raise checks.refuse(name, "a measure (Gaussian, Density, Particles, ...)", value, TypeError)
-    return value
+    return value if is_complete(value) else UserMeasure(value)
 
 
 measure = checks.Kind("a measure", _measure, BAD_MEASURES)
@@ -112,6 +115,17 @@ def require_density(value: Any, name: str, purpose: str) -> HasDensity:
             "Use Mixture.kde(x, bandwidth) or Density.from_measure(particles, grid)."
         )
     return value
+
+
+def nonnegative(values: np.ndarray, name: str) -> np.ndarray:
+    """Values of a density with negatives of the size of rounding as 0; a real negative one is refused."""
+    smallest = float(values.min())
+    if smallest < -NEGATIVE_TOLERANCE * float(values.max()):
+        raise MeasureError(
+            f"{name} has a negative cell ({smallest:.2e}): it is no probability measure. "
+            "Take a smaller dt, or a scheme that stays positive."
+        )
+    return np.maximum(values, 0.0)
 
 
 def frozen(x: Any) -> np.ndarray:

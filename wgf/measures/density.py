@@ -8,15 +8,13 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
-from wgf.errors import MeasureError
 from wgf.measures.averages import average_density, cell_averages
-from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
+from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations, nonnegative
 from wgf.measures.base import measure as measure_kind
 from wgf.measures.gaussian import on_the_line
 from wgf.measures.grid import Grid
 from wgf.measures.quantiles import Quantiles
 
-NEGATIVE_TOLERANCE = 1e-12  # of the largest cell, as in the guards of the time loop
 grid_kind = checks.instance("a Grid", Grid)
 
 
@@ -61,15 +59,16 @@ class Density:
     def from_function(cls, f: Callable[[np.ndarray], np.ndarray], grid: Grid) -> Density:
         """Cell averages of f: (..., d) -> (...) by Gauss quadrature, 3 points per axis.
 
-        Cells cut by the edge of the support (nodes both zero and positive) are averaged over 8 finer
-        cells per axis. The values are not normalised.
+        Cells cut by the edge of the support (nodes both zero and positive) and cells in which f varies
+        strongly are halved until they do not matter. The values are not normalised.
         """
         return cls(grid, cell_averages(f, grid))
 
     @classmethod
     @checks.checked(measure=measure_kind, grid=grid_kind)
     def from_measure(cls, measure: Any, grid: Grid) -> Density:
-        """Cell averages of any measure: exact for Particles, Quantiles and Density, else by quadrature.
+        """Cell averages of any measure: exact for Particles, Quantiles, Density and laws with cdf on
+        the line, else by quadrature that also sees peaks narrower than a cell.
 
         Mass outside the box is left out, so `mass` says how much of the measure the grid holds.
         Raises ValueError when every cell is zero, MeasureError when the measure has no density.
@@ -141,11 +140,7 @@ class Density:
     @checks.checked(n=checks.integer(1), rng=checks.rng)
     def sample(self, n: int, rng: Any) -> np.ndarray:
         """n independent points (n, d): a cell by its mass, then uniform inside it."""
-        masses = self.values.ravel()
-        if masses.min() < 0:
-            raise MeasureError(
-                f"this Density has a negative cell ({masses.min():.2e}) and cannot be sampled."
-            )
+        masses = nonnegative(self.values, "this Density").ravel()
         chosen = rng.choice(masses.size, size=n, p=masses / masses.sum())
         index = np.stack(np.unravel_index(chosen, self.grid.cells), axis=-1)
         low = np.array(self.grid.bounds)[:, 0]
@@ -153,17 +148,8 @@ class Density:
 
     def to_quantiles(self) -> Quantiles:
         """The same measure on the line as Quantiles."""
-        values = on_the_line(self)._nonnegative()
+        values = nonnegative(on_the_line(self).values, "this Density")
         return Quantiles(self.grid.edges(0), values / values.sum())
-
-    def _nonnegative(self) -> np.ndarray:
-        """The values with rounding-size negatives (tails of a solver may have them) as 0."""
-        smallest = float(self.values.min())
-        if smallest < -NEGATIVE_TOLERANCE * float(self.values.max()):
-            raise MeasureError(
-                f"this Density has a negative cell ({smallest:.2e}): it is no probability measure."
-            )
-        return np.maximum(self.values, 0.0)
 
     @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:

@@ -67,6 +67,7 @@ class Gaussian:
     """
 
     kind = "gaussian"
+    mass = 1.0
 
     @checks.checked(mean=mean_kind, cov=cov_kind)
     def __init__(self, mean: Any, cov: Any) -> None:
@@ -94,7 +95,10 @@ class Gaussian:
 
     def _whiten(self, x: np.ndarray) -> np.ndarray:
         if self._std[0] <= 0:
-            raise MeasureError("this Gaussian has a singular covariance and so no density.")
+            raise MeasureError(
+                "this Gaussian has a singular covariance and so no density. Add a small variance to cov, "
+                "or use Particles(measure.sample(n, rng))."
+            )
         return (x - self.center) @ (self._vectors / self._std)
 
     @checks.checked(x=location_kind)
@@ -122,12 +126,14 @@ class Gaussian:
     @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
-        return ndtr((x - self.center[0]) / self._line())
+        std, shift = self._line(), x - self.center[0]
+        return ndtr(shift / std) if std > 0 else (shift >= 0).astype(np.float64)
 
     @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
         """The quantile function on the line, u in [0, 1] any shape."""
-        return self.center[0] + self._line() * ndtri(u)
+        std = self._line()
+        return self.center[0] + (std * ndtri(u) if std > 0 else np.zeros_like(u))
 
     def _line(self) -> float:
         return on_the_line(self).covariance[0, 0] ** 0.5
@@ -145,5 +151,8 @@ class Gaussian:
 def on_the_line(measure: Any) -> Any:
     """`measure`, refused unless its dimension is 1 (quantiles and cdf live there)."""
     if measure.dimension != 1:
-        raise MeasureError(f"quantiles need one dimension, this measure has {measure.dimension}.")
+        raise MeasureError(
+            f"cdf and quantile need one dimension, and this {type(measure).__name__} has "
+            f"{measure.dimension}. Take a marginal, or distance(..., 'sliced_w2')."
+        )
     return measure

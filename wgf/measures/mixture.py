@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
-from scipy.special import ndtr
 
 from wgf import checks
 from wgf.errors import MeasureError
 from wgf.kernels import mixture as kernels
 from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
 from wgf.measures.gaussian import LOG_2PI, Gaussian, on_the_line
+from wgf.measures.inversion import mixture_cdf, mixture_quantile
 
 
 def _components(name: str, value: Any, sizes: checks.Sizes) -> tuple[Gaussian, ...]:
@@ -39,6 +39,8 @@ bandwidth_kind = checks.Kind(
     "a standard deviation > 0 or 'scott'", _bandwidth, (0.0, -1.0, np.nan, "silver", None)
 )
 
+SINGULAR = "a component has a singular covariance. Add a small variance: Gaussian(mean, cov + 1e-12)."
+
 
 @final
 class Mixture:
@@ -54,6 +56,7 @@ class Mixture:
     """
 
     kind = "mixture"
+    mass = 1.0
 
     @checks.checked(weights=checks.weights("components"), components=components_kind)
     def __init__(self, weights: Any, components: Sequence[Gaussian]) -> None:
@@ -63,7 +66,8 @@ class Mixture:
 
     def _set(self, weights: Any, means: Any, covariances: np.ndarray, shared: np.ndarray | None) -> None:
         self.weights, self.means, self._shared = frozen(weights), frozen(means), shared
-        self.covariances = covariances
+        self.covariances = covariances.view()
+        self.covariances.flags.writeable = False
         values, vectors = np.linalg.eigh(covariances if shared is None else shared)
         self._degenerate = bool(values.min() <= 0)
         if self._degenerate:
@@ -127,7 +131,7 @@ class Mixture:
 
     def _flat(self, x: Any) -> tuple[np.ndarray, tuple[int, ...]]:
         if self._degenerate:
-            raise MeasureError("a component of this Mixture has a singular covariance: it has no density.")
+            raise MeasureError(f"this Mixture has no density: {SINGULAR}")
         points = locations(self.dimension, x)
         return np.ascontiguousarray(points.reshape(-1, self.dimension)), points.shape
 
@@ -173,23 +177,24 @@ class Mixture:
     @checks.checked(x=line_kind)
     def cdf(self, x: np.ndarray) -> np.ndarray:
         """The distribution function on the line, x any shape."""
-        on_the_line(self)
-        std = np.sqrt(self.covariances[:, 0, 0])
-        z = (x[..., None] - self.means[:, 0]) / std
-        return ndtr(z) @ self.weights
+        return mixture_cdf(x.astype(np.float64, copy=False), *on_the_line(self)._line())
 
     @checks.checked(u=level_kind)
     def quantile(self, u: np.ndarray) -> np.ndarray:
-        """The quantile function on the line by bracketed root finding, u in [0, 1] any shape."""
-        u = u
-        from scipy.optimize import elementwise  # slow to import, and rarely needed
+        """The quantile function on the line by safeguarded Newton steps, u in [0, 1] any shape."""
+        weights, means, stds = on_the_line(self)._line()
+        if (stds <= 0).any():
+            raise MeasureError(f"quantiles of this Mixture are not known: {SINGULAR}")
+        levels = u.astype(np.float64).ravel()
+        above = levels > 0.5  # the upper half in the mirror, where 1 - u is exact
+        result = mixture_quantile(np.where(above, 1 - levels, levels), weights, means, stds)
+        result[above] = -mixture_quantile(1 - levels[above], weights, -means, stds)
+        return result.reshape(u.shape)
 
-        spread = 10.0 * np.sqrt(self.covariances[:, 0, 0])  # ndtri stays below 8.3 for u >= 1e-16
-        low, high = (self.means[:, 0] - spread).min(), (self.means[:, 0] + spread).max()
-        inner = np.clip(u, np.finfo(float).tiny, 1 - 1e-16)
-        bracket = (np.full(u.shape, low - 40 * spread.max()), np.full(u.shape, high))
-        root = elementwise.find_root(lambda x, level: self.cdf(x) - level, bracket, args=(inner,)).x
-        return np.where(u <= 0, -np.inf, np.where(u >= 1, np.inf, root))
+    def _line(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weights, means and standard deviations (K,) of the components that carry mass, on the line."""
+        some = self.weights > 0
+        return self.weights[some], self.means[some, 0], np.sqrt(self.covariances[some, 0, 0])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file needs to hold."""

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
 
 from wgf import checks
 from wgf.errors import CheckpointError
+
+
+def _columns(name: str, value: Any, sizes: checks.Sizes) -> list[Any]:
+    words = "a list of column names or positions >= 0"
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        raise checks.refuse(name, words, value, TypeError)
+    if not len(value):
+        raise checks.refuse(name, words + ", at least one", value)
+    return [c if isinstance(c, str) else checks.integer(0)(f"{name}[{k}]", c) for k, c in enumerate(value)]
+
+
+columns_kind = checks.Kind(
+    "a list of column names or positions", _columns, (5, "x", checks.NAN, [], [1.5], [None], [-1], [True])
+)
 
 
 @final
@@ -25,7 +40,7 @@ class Particles:
 
     @checks.checked(x=checks.cloud(), w=checks.optional(checks.weights()))
     def __init__(self, x: Any, w: Any = None) -> None:
-        self.x = x.copy()
+        self.x = x.copy(order="K")  # a solver's coordinate-first array stays as it is in memory
         self.x.flags.writeable = False
         self.weighted = w is not None
         self.w = np.full(len(x), 1.0 / len(x)) if w is None else w.copy()
@@ -59,12 +74,12 @@ class Particles:
         return self.x[rng.choice(len(self.x), size=n, p=self.w if self.weighted else None)]
 
     @classmethod
-    @checks.checked(path=checks.path)
+    @checks.checked(path=checks.path, columns=checks.optional(columns_kind))
     def from_csv(cls, path: str, columns: Any = None) -> Particles:
         """Read a cloud from a comma-separated file with a header line.
 
-        columns: names or positions to read; default: all columns that hold numbers. A column named
-        "weight" holds the weights.
+        columns: names or positions (from 0) to read; default: all columns that hold numbers. A column
+        named "weight" holds the weights.
         """
         try:
             table = np.genfromtxt(path, delimiter=",", names=True, dtype=None, encoding="utf8")
@@ -74,10 +89,15 @@ class Particles:
             ) from None
         known = table.dtype.names or ()
         numeric = [name for name in known if table.dtype[name].kind in "iuf" and name != "weight"]
-        chosen = numeric if columns is None else [known[c] if isinstance(c, int) else c for c in columns]
+        chosen = numeric
+        if columns is not None:
+            for c in columns:
+                if c not in known and not (isinstance(c, int) and c < len(known)):
+                    raise ValueError(f"columns must be among {list(known)} or their positions, got {c!r}.")
+            chosen = [known[c] if isinstance(c, int) else c for c in columns]
         for name in chosen:
-            if name not in known:
-                raise ValueError(f"columns must be among {list(known)}, got {name!r}.")
+            if table.dtype[name].kind not in "iuf":
+                raise ValueError(f"columns must hold numbers, got {name!r} of {path!r}, which does not.")
         if not chosen:
             raise ValueError(
                 f"columns must name at least one column of numbers of {path!r}, got {columns!r}."
@@ -101,5 +121,6 @@ class Particles:
         """The inverse of `arrays`, without renormalising: bits are kept."""
         result = cls(arrays["x"], arrays.get("w"))
         if "w" in arrays:
-            result.w = arrays["w"]
+            result.w = arrays["w"].copy()
+            result.w.flags.writeable = False
         return result

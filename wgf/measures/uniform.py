@@ -21,6 +21,7 @@ class Uniform:
     """
 
     kind = "uniform"
+    mass = 1.0
 
     @checks.checked(bounds=checks.bounds)
     def __init__(self, bounds: Any) -> None:

@@ -40,7 +40,13 @@ def trajectory(trajectory: Any, path: str | None = None, *, bounds: Any = None, 
 
     On the line: the densities at up to 6 telling times as curves from dark (early) to bright (late), with
     the times in a legend, and the recorded energy beside them when there is one. In the plane: up to 4
-    such times side by side on one colour scale. path: also write it there.
+    such times side by side on one colour scale. path: also write it there. bounds: of the window, in
+    the coordinates of x; by default what the measures fill. title: above the picture.
+
+    >>> import wgf
+    >>> run = wgf.solve(wgf.problems.heat(), "fokker-planck", t_end=0.1, dt=0.05)
+    >>> trajectory(run).axes[0].get_ylabel()
+    'density'
     """
     measures, times = list(trajectory.measures), np.asarray(trajectory.times)
     window = shapes.frame(measures, bounds)
@@ -124,6 +130,14 @@ def animation(trajectory: Any, path: str, *, bounds: Any = None, fps: int = 12, 
     """The saved times of a run as a moving picture (GIF) at `path`; returns the path.
 
     fps: frames a second; one saved time is one frame, at most 120 of them. Axes and colours stay fixed.
+    bounds, title: as for `trajectory`.
+
+    >>> import os, tempfile, wgf
+    >>> run = wgf.solve(wgf.problems.heat(), "fokker-planck", t_end=0.1, dt=0.05)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = animation(run, os.path.join(folder, "heat.gif"), fps=2)
+    ...     os.path.getsize(path) > 1000
+    True
     """
     from matplotlib.animation import FuncAnimation, PillowWriter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,14 +19,38 @@ BELOW = 0.4  # the triangle's height on the axis, relative to the error above it
 MOST_TICKS = 7  # levels that each get their own tick
 
 
+def _dropped(name: str, value: Any, sizes: checks.Sizes) -> list[int]:
+    if not isinstance(value, (list, tuple)):
+        raise checks.refuse(name, "a list of level numbers", value, TypeError)
+    number = checks.integer(0, sizes["levels"] - 1 if "levels" in sizes else None)
+    return [number(f"{name}[{k}]", level) for k, level in enumerate(value)]
+
+
+def _ticks_text(name: str, value: Any, sizes: checks.Sizes) -> list[str]:
+    if not isinstance(value, (list, tuple)):
+        raise checks.refuse(name, "a list of strings", value, TypeError)
+    levels = sizes.get("levels", len(value))
+    if len(value) != levels:
+        raise ValueError(f"{name} must have {levels} strings, one per level, got {len(value)}.")
+    return [checks.text(f"{name}[{k}]", v) for k, v in enumerate(value)]
+
+
+dropped_kind = checks.Kind(
+    "a list of level numbers", _dropped, (3, "a", None, [-1], [10**6], [0.5], [checks.NAN])
+)
+ticks_kind = checks.Kind("a list of strings", _ticks_text, (3, "a", checks.NAN, [], ["a"] * 99, [1.0, 2.0]))
+
+
 @checks.checked(
     h=checks.array("levels"),
     errors=checks.array("levels"),
+    dropped=dropped_kind,
     spread=checks.optional(checks.array("levels")),
     value=checks.optional(checks.finite),
     expected=checks.optional(checks.finite),
     x_label=checks.text,
     y_label=checks.text,
+    ticks=checks.optional(ticks_kind),
     title=checks.text,
     path=checks.optional(checks.path),
 )

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito, Color Universal Design, 2008: eight colours safe for every common colour blindness.
-BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, INK, PALE = "#E69F00", "#56B4E9", "#222222", "#B8B8B8"
+# Okabe and Ito, Color Universal Design, 2008: safe for every common colour blindness.
+BLUE, VERMILION, SKY = "#0072B2", "#D55E00", "#56B4E9"
+INK, PALE = "#222222", "#B8B8B8"
 SEQUENTIAL = "viridis"
 BRIGHTEST = 0.88  # viridis beyond it is a yellow too pale for a line on white
 DPI = 144

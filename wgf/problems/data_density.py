@@ -13,7 +13,7 @@ from wgf.measures import Gaussian, Mixture
 from wgf.measures.mixture import bandwidth_kind
 from wgf.problem import Problem
 from wgf.problems.boxes import DEVIATIONS, bounds_or_none, chosen
-from wgf.problems.tables import read_numbers, standardised
+from wgf.problems.tables import columns_kind, read_numbers, standardised
 
 START_DEVIATIONS = 5.5  # of the initial Gaussian inside the box: 4e-8 of it is outside
 BANDWIDTHS = DEVIATIONS  # of a kernel beyond the outermost point: nothing of the target is outside
@@ -21,6 +21,7 @@ BANDWIDTHS = DEVIATIONS  # of a kernel beyond the outermost point: nothing of th
 
 @checks.checked(
     path=checks.path,
+    columns=checks.optional(columns_kind),
     bandwidth=bandwidth_kind,
     standardise=checks.boolean,
     bounds=bounds_or_none,

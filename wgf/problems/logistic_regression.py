@@ -19,7 +19,7 @@ from wgf.energies.named import Logistic, labels_kind
 from wgf.measures import Gaussian
 from wgf.problem import Problem
 from wgf.problems.boxes import bounds_or_none, box_around, chosen
-from wgf.problems.tables import read_label, read_numbers, standardised
+from wgf.problems.tables import columns_kind, read_label, read_numbers, standardised
 
 NEWTON_STEPS = 50  # it needs about 8; V is convex and damped steps always descend
 LONG = 3.0  # minutes: the valley between short and long eruptions
@@ -117,6 +117,7 @@ def bayesian_logistic_regression(
 @checks.checked(
     path=checks.path,
     label=checks.text,
+    columns=checks.optional(columns_kind),
     prior_variance=checks.positive,
     bounds=bounds_or_none,
 )

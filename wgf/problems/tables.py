@@ -8,9 +8,23 @@ from typing import Any
 
 import numpy as np
 
+from wgf import checks
 from wgf.errors import CheckpointError
 
 Table = dict[str, list[str]]
+
+
+def _columns(name: str, value: Any, sizes: checks.Sizes) -> list[str]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise checks.refuse(name, "a list of column names", value, TypeError)
+    if not value:
+        raise ValueError(f"{name} must name at least one column, got {value!r}.")
+    return [checks.text(f"{name}[{k}]", word) for k, word in enumerate(value)]
+
+
+columns_kind = checks.Kind(
+    "a list of column names", _columns, (5, "duration", checks.NAN, [], [1], [None], [["a"]])
+)
 
 
 def read_table(path: str) -> Table:
@@ -31,8 +45,8 @@ def read_table(path: str) -> Table:
     return {name: [row[k].strip() for row in rows[1:]] for k, name in enumerate(header)}
 
 
-def _column(table: Table, name: Any, argument: str) -> list[str]:
-    if not isinstance(name, str) or name not in table:
+def _column(table: Table, name: str, argument: str) -> list[str]:
+    if name not in table:
         raise ValueError(f"{argument} must be among {list(table)}, got {name!r}.")
     return table[name]
 
@@ -45,15 +59,13 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def read_numbers(path: str, columns: Any = None, without: str | None = None) -> np.ndarray:
+def read_numbers(path: str, columns: Sequence[str] | None = None, without: str | None = None) -> np.ndarray:
     """(n, d) numbers: the named columns, by default all that hold numbers except `without`."""
     table = read_table(path)
-    if isinstance(columns, str) or not (columns is None or isinstance(columns, Sequence)):
-        raise TypeError(f"columns must be a list of column names, got {columns!r}.")
     if columns is None:
         columns = [name for name, words in table.items() if name != without and all(map(_is_number, words))]
     if not columns:
-        raise ValueError(f"columns must name at least one column of numbers, got {columns!r}.")
+        raise ValueError(f"columns must name at least one column of numbers of {path!r}, which has none.")
     values = []
     for name in columns:
         words = _column(table, name, "columns")

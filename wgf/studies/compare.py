@@ -64,6 +64,14 @@ def compare(
     metric: None takes w2 where it is exact (the line, Gaussians, small clouds), else sliced_w2; the header
     says which. The energy gap is E(result) - E(reference), where the energy has a value on both.
     seed, seeds, reference, workers, executor: as for `study`; several seeds give RMS errors.
+
+    >>> import wgf
+    >>> problem = wgf.problems.ornstein_uhlenbeck()
+    >>> table = compare(problem, ["fokker-planck", "quantile-jko"], t_end=0.1, dt=0.02)
+    >>> [(row["scheme"], row["w2"] < 0.02) for row in table.rows]
+    [('fokker-planck', True), ('quantile-jko', True)]
+
+    Villani, 2003, theorem 2.18 (w2 on the line); Dowson & Landau, 1982 (of Gaussians).
     """
     where = {"workers": workers, "executor": executor}
     against = references.find(problem, reference, t_end, dt, seed, False, **where)

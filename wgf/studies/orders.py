@@ -43,6 +43,12 @@ class Order:
     pairwise: the order between each kept level and the next.
     interval: the 95 per cent bootstrap interval over the seeds, None for a deterministic row.
     levels: how many levels were kept; dropped: (level, why) of the others, levels counted from 0.
+
+    >>> found = observed_order([0.4, 0.2, 0.1], [0.16, 0.04, 0.0])
+    >>> round(found.value, 6), found.dropped
+    (2.0, ((2, 'round-off: error below 1e3 eps'),))
+
+    Roache, 1998, chapter 5.
     """
 
     value: float

@@ -31,6 +31,12 @@ class Study:
     "energy_gap", "mass_error", "seconds", "dt" (the one run) and the varied settings; over seeds also
     "spread" (standard error) and "samples" (deviations). Others hold "status" ("failed", "not
     applicable") and "note". header: problem, t_end, dt, vary, metric, seeds, reference, reference_error.
+    Made by `wgf.study` and `wgf.compare`; printed, drawn and written by its own methods.
+
+    >>> import wgf
+    >>> table = wgf.compare(wgf.problems.heat(), ["fokker-planck"], t_end=0.1, dt=0.05)
+    >>> table.header["kind"], len(table.rows), Study.from_json(table.to_json()).rows[0]["status"]
+    ('compare', 1, 'finished')
     """
 
     rows: list[dict[str, Any]]

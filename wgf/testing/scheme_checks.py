@@ -16,6 +16,7 @@ from wgf.energies import entropy, interaction, internal, potential
 from wgf.errors import MeasureError, SchemeError
 from wgf.loop import solve
 from wgf.measures import Gaussian
+from wgf.measures.base import NEGATIVE_TOLERANCE
 from wgf.problem import Problem
 from wgf.testing.report import Fault, NotApplicable, require, within
 from wgf.testing.runs import SHORT, Case, bits, twin
@@ -23,7 +24,6 @@ from wgf.testing.runs import SHORT, Case, bits, twin
 MASS_ERROR = 1e-6  # the initial measure may lose a far tail to the box
 MASS_DRIFT = 1e-12  # relative, over a short run
 ENERGY_RISE = 1e-8  # relative: what an inner iteration may leave
-NEGATIVE = 1e-12  # of the largest value
 
 
 def answers_supports(scheme: Any) -> str:
@@ -141,7 +141,7 @@ def density_stays_nonnegative(case: Case) -> str:
     for name in ("values", "masses", "w"):
         if hasattr(measures[0], name):
             lowest = min(float(np.min(getattr(m, name)) / np.max(getattr(m, name))) for m in measures)
-            require(lowest >= -NEGATIVE, f"{name} reach {lowest:.2g} of their largest value")
+            require(lowest >= -NEGATIVE_TOLERANCE, f"{name} reach {lowest:.2g} of their largest value")
             return f"least {name} {lowest:.2g} of the largest"
     raise NotApplicable(f"a {type(measures[0]).__name__} has no values that could be negative")
 

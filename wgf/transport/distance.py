@@ -9,6 +9,7 @@ import numpy as np
 from wgf import checks
 from wgf.errors import MeasureError
 from wgf.measures.base import BAD_MEASURES
+from wgf.measures.base import measure as measure_kind
 from wgf.measures.particles import Particles
 from wgf.transport import divergences
 from wgf.transport.bures import from_moments
@@ -25,9 +26,7 @@ MASS_TOLERANCE = 1e-3  # relative; a density may have lost its far tail to the b
 def _side(name: str, value: Any, sizes: checks.Sizes) -> Any:
     if isinstance(value, (list, tuple, np.ndarray)):
         value = Particles(checks.cloud()(name, value))
-    if isinstance(value, type) or not (hasattr(value, "sample") or hasattr(value, "pdf")):
-        words = "a measure (Gaussian, Density, Particles, ...) or an array (n, d)"
-        raise checks.refuse(name, words, value, TypeError)
+    value = measure_kind(name, value)
     d = sizes.setdefault("d", value.dimension)  # b and the directions are held to it
     if value.dimension != d:
         raise ValueError(f"{name} must have dimension {d} like a, got {value.dimension}.")
@@ -54,7 +53,7 @@ def distance(a: Any, b: Any, kind: str = "w2", *, directions: Any = None) -> flo
     "sliced_w2": a length, the root of the mean over directions of the squared w2 of the projections.
         directions: how many (64 by default) or an array (L, d), see `transport.directions`.
     "l1": integral of |a - b|. "kl": integral of a log(a/b), +inf if b misses mass of a. With a Density
-        these compare cell averages on its grid (of two nested grids the coarser), inside its box.
+        these compare cell averages on its grid (of two grids the coarser), inside its box.
 
     Nothing is sampled or smoothed behind your back: what cannot be computed raises MeasureError with the
     way out. For transport both must have the same mass up to 0.1 % and are normalised; a distance at
@@ -65,6 +64,10 @@ def distance(a: Any, b: Any, kind: str = "w2", *, directions: Any = None) -> flo
     5.0
     >>> distance([0.0, 1.0], [1.0, 2.0], "sliced_w2")
     1.0
+
+    Villani, Topics in Optimal Transportation, 2003, theorem 2.18 (the line);
+    Dowson & Landau, 1982 (Gaussians);
+    Bonneel et al., 2015 (sliced).
     """
     if directions is not None and kind != "sliced_w2":
         raise ValueError(f"directions must be left out for kind={kind!r}: it is for kind='sliced_w2'.")

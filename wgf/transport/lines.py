@@ -12,16 +12,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from wgf.errors import MeasureError
+from wgf.measures.base import nonnegative
+from wgf.measures.inversion import mixture_cdf, mixture_pdf, mixture_quantile
 
 HALF = 0.5
 OCTAVES = 120  # a Gaussian tail beyond u = 2^-120 carries 1e-34 of the second moment
 OCTAVES_HEAVY = 300  # power tails: as far as scipy's Student quantiles are right
 KNOTS_PER_SIDE = 16  # panel edges every half standard deviation up to 8 around a mixture component
-NEWTON_STEPS = 100
-CLIP = 1e-12  # a density may dip below 0 by rounding, relative to its maximum; more is a mistake
 
 
 class Pieces(NamedTuple):
@@ -107,21 +106,13 @@ def gaussians(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> Line:
         raise MeasureError("a component of this Mixture has no width here; give its covariance a small one.")
 
     def cdf(y: np.ndarray) -> np.ndarray:
-        total = np.zeros_like(y)
-        for w, m, s in zip(weights, means, stds, strict=True):
-            total += w * ndtr((y - m) / s)
-        return total
+        return mixture_cdf(y, weights, means, stds)
 
     def pdf(y: np.ndarray) -> np.ndarray:
-        total = np.zeros_like(y)
-        for w, m, s in zip(weights, means, stds, strict=True):
-            total += (w / s) * np.exp(-0.5 * ((y - m) / s) ** 2)
-        return total / np.sqrt(2 * np.pi)
+        return mixture_pdf(y, weights, means, stds)
 
     def quantile(u: np.ndarray) -> np.ndarray:
-        if weights.size == 1:
-            return means[0] + stds[0] * ndtri(u)
-        return _invert(u, cdf, pdf, *_bracket(u, means, stds))
+        return mixture_quantile(u, weights, means, stds)
 
     knots = np.empty(0)
     if weights.size > 1:  # a single Gaussian is smooth on the scale of its own octaves
@@ -135,37 +126,6 @@ def gaussians(weights: np.ndarray, means: np.ndarray, stds: np.ndarray) -> Line:
 def _smooth(line: Line) -> Smooth:
     assert isinstance(line, Smooth)
     return line
-
-
-def _bracket(u: np.ndarray, means: np.ndarray, stds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The quantile of a mixture lies between the least and the greatest of its components'."""
-    z = ndtri(u)
-    low, high = np.full(u.shape, np.inf), np.full(u.shape, -np.inf)
-    for m, s in zip(means, stds, strict=True):
-        np.minimum(low, m + s * z, out=low)
-        np.maximum(high, m + s * z, out=high)
-    return low, high
-
-
-def _invert(u: Any, cdf: Any, pdf: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Solve cdf(y) = u in [low, high]: Newton on log cdf (nearly straight in a tail), else bisection."""
-    y, todo = 0.5 * (low + high), np.arange(u.size)
-    for _ in range(NEWTON_STEPS):
-        here = y[todo]
-        value = cdf(here)
-        above = value > u[todo]
-        high[todo] = np.where(above, here, high[todo])
-        low[todo] = np.where(above, low[todo], here)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = here - (np.log(value) - np.log(u[todo])) * value / pdf(here)
-        a, b = low[todo], high[todo]
-        step = np.where((step >= a) & (step <= b), step, 0.5 * (a + b))
-        y[todo] = step
-        moved = np.abs(step - here) > 4e-16 * (np.abs(here) + b - a)
-        todo = todo[moved & (b > a)]
-        if todo.size == 0:
-            break
-    return y
 
 
 def known(measure: Any, mirror: bool = False) -> Smooth:
@@ -189,13 +149,6 @@ def known(measure: Any, mirror: bool = False) -> Smooth:
 
     octaves = (OCTAVES if measure.m > 1 else OCTAVES_HEAVY) if symmetric else 52
     return Smooth(quantile, cdf, pdf, np.empty(0), octaves, lambda: known(measure, not mirror))
-
-
-def nonnegative(values: np.ndarray, name: str) -> np.ndarray:
-    """Densities with the rounding below 0 cut off; a real negative value is refused."""
-    if values.min() < -CLIP * values.max():
-        raise MeasureError(f"{name} has a negative density ({values.min():.3g}); no distance is defined.")
-    return np.clip(values, 0, None)
 
 
 def line(measure: Any, name: str) -> Line:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from wgf.errors import MeasureError
-from wgf.transport.lines import Line, Pieces, atoms, cells, gaussians, nonnegative
+from wgf.measures.base import nonnegative
+from wgf.measures.inversion import mixture_cdf
+from wgf.transport.lines import Line, Pieces, atoms, cells, gaussians
 
 BLOCK = 1 << 18  # cells projected at a time
 BINS_PER_SHADOW = (3, 64)  # bins under one cell's trapezoid: 3 for large grids, more for coarse ones
@@ -71,10 +72,7 @@ def _mixture(measure: Any, theta: np.ndarray) -> Line:
     low, high = (means - REACH * stds).min(), (means + REACH * stds).max()
     count = int(np.clip(BINS_PER_WIDTH * (high - low) / stds.min(), *MIXTURE_BINS))
     edges = np.linspace(low, high, count + 1)
-    below = np.zeros(count + 1)
-    for w, m, s in zip(weights, means, stds, strict=True):
-        below += w * ndtr((edges - m) / s)
-    return cells(edges, np.diff(below))
+    return cells(edges, np.diff(mixture_cdf(edges, weights, means, stds)))
 
 
 def _shadow(values: np.ndarray, axes: Any, spacing: np.ndarray, theta: np.ndarray) -> Pieces:

@@ -152,7 +152,7 @@ def test_time_orders_on_the_line_against_the_exact_exponential(time, order, boun
 @pytest.mark.parametrize("boundary", ["noflux", "periodic"])
 def test_backward_euler_is_not_split_in_the_plane(boundary):
     plane = ou_plane()
-    problem = wgf.Problem(plane.energy, initial=plane.initial, bounds=((-3, 3), (-2, 4)), boundary=boundary)
+    problem = wgf.Problem(plane.energy, initial=plane.initial, bounds=((-6, 6), (-5, 7)), boundary=boundary)
     scheme, dt = FokkerPlanck(cells=(14, 11), time="backward-euler"), 0.3
     grid = problem.grid(scheme.cells)
     matrix = generator(face_rates(problem.energy.potential_value(grid.centers), grid, 1.0), grid).toarray()
@@ -397,4 +397,7 @@ def test_initial_mass_outside_the_box_is_refused_and_inside_is_normalised():
     with pytest.raises(ValueError, match="mass 0 on the grid"):
         FokkerPlanck(cells=50).init(outside, None)
     half = wgf.Problem(energy, initial=wgf.Gaussian(0, 1), bounds=(0, 3))
-    assert FokkerPlanck(cells=50).init(half, None).rho.sum() * 3 / 50 == pytest.approx(1, abs=1e-14)
+    with pytest.raises(ValueError, match=r"initial .* \[0, 3\] .* 0\.49865 inside\. Widen `bounds`"):
+        FokkerPlanck(cells=50).init(half, None)
+    half = wgf.Problem(energy, initial=wgf.Gaussian(0, 1), bounds=(-3.3, 3.3))
+    assert FokkerPlanck(cells=50).init(half, None).rho.sum() * 6.6 / 50 == pytest.approx(1, abs=1e-14)

@@ -68,7 +68,9 @@ def conditioning(scheme, problem, dt):
     """A bound on the condition number of I - dt G: its inverse is stochastic, so cond_1 = 1 + 2 dt max |G_ii|."""
     potential = problem.energy.potential_value(problem.grid(scheme.cells).centers)
     peclet = max(np.abs(np.diff(potential, axis=k)).max() for k in range(problem.dimension))
-    return 1 + 4 * problem.dimension * stiffness(scheme, problem, dt) * (1 + peclet / problem.energy.diffusion)
+    return 1 + 4 * problem.dimension * stiffness(scheme, problem, dt) * (
+        1 + peclet / problem.energy.diffusion
+    )
 
 
 def advance(scheme, problem, rho, dt):

@@ -9,7 +9,8 @@ from scipy.optimize import LinearConstraint, minimize
 from wgf.energies import Quadratic, entropy, interaction, internal, potential
 from wgf.errors import ConvergenceError
 from wgf.schemes.jko.newton import conjugate_gradients, minimise
-from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective, squared_norm
+from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective
+from wgf.schemes.jko.quantile_mass import squared_norm
 
 FREE = (-np.inf, np.inf)
 

@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 
 from wgf.energies import Quadratic, entropy, interaction, internal, potential
-from wgf.schemes.jko.quantile_functional import (
-    QuantileEnergy,
-    StepObjective,
-    lumped,
-    mass_matrix,
-    mass_product,
-    squared_norm,
-)
+from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective
 
 
 def smooth(x):
@@ -97,19 +90,6 @@ def test_a_quartic_potential_is_integrated_exactly() -> None:
     primitive = np.polynomial.Polynomial([1, 0, -2, 0, 1]).integ()
     exact = np.sum(masses / np.diff(edges) * np.diff(primitive(edges)))
     np.testing.assert_allclose(QuantileEnergy(quartic, masses).value(edges), exact, rtol=1e-13, atol=0)
-
-
-def test_the_norm_is_the_integral_of_the_squared_quantile_difference() -> None:
-    edges, masses = cells()
-    z = np.sin(3 * edges)
-    x, m, _ = fine(np.arange(edges.size, dtype=float), masses, 500)
-    integral = m @ np.interp(x, np.arange(edges.size), z) ** 2
-    np.testing.assert_allclose(squared_norm(masses, z), integral, rtol=1e-5, atol=0)
-    np.testing.assert_allclose(z @ mass_product(masses, z), squared_norm(masses, z), rtol=1e-13, atol=0)
-    diagonal, beside = mass_matrix(masses)
-    np.testing.assert_allclose(
-        diagonal + np.append(beside, 0) + np.append(0, beside), lumped(masses), rtol=1e-13
-    )
 
 
 def test_edges_out_of_order_and_infinite_potentials_have_infinite_value() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import wgf
 from wgf.energies import Quadratic, interaction
 from wgf.schemes.jko import quantile_interaction
-from wgf.schemes.jko.quantile_functional import QuantileEnergy
+from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective
 
 
 def soft(z):
@@ -72,3 +73,53 @@ def test_blocks_of_any_size_give_the_same_interaction(monkeypatch: pytest.Monkey
     np.testing.assert_allclose(functional.gradient(edges), gradient, rtol=1e-12, atol=1e-15)
     again = functional.interactions[0].hessian(edges).product(edges**2)
     np.testing.assert_allclose(again, product, rtol=1e-9, atol=1e-12)
+
+
+class Damped:
+    """A user's kernel, no quadratic, that happens to call its strength A."""
+
+    A = np.array([[2.0]])
+    center = None
+
+    def __call__(self, z):
+        return self.A[0, 0] * np.exp(-0.5 * (z**2).sum(-1))
+
+
+def test_a_users_kernel_with_an_attribute_called_A_is_what_it_computes() -> None:
+    edges, masses = cells()
+    x, m = fine(edges, masses, 60)
+    brute = 0.5 * m @ (2.0 * np.exp(-0.5 * (x[:, None] - x) ** 2)) @ m
+    found = QuantileEnergy(interaction(Damped()), masses).value(edges)
+    assert abs(found - brute) < 1e-4 * abs(brute)
+
+
+def test_only_a_quadratic_of_one_variable_about_zero_takes_the_short_way() -> None:
+    assert quantile_interaction.quadratic_stiffness(Quadratic(3.0)) == 3.0
+    assert quantile_interaction.quadratic_stiffness(Quadratic(3.0, [0.0])) == 3.0
+    for other in (Quadratic(3.0, [0.1]), Quadratic(np.eye(2)), Damped(), soft):
+        assert quantile_interaction.quadratic_stiffness(other) is None
+
+
+@pytest.mark.parametrize(
+    ("W", "words"),
+    [
+        (lambda z: z**2, "W must return shape"),
+        (lambda z: np.where(np.abs(z) > 0.5, np.nan, z**2).sum(-1), "W must be finite, got nan"),
+        (lambda z: np.where(np.abs(z) > 0.5, np.inf, z**2).sum(-1), "W must be finite, got inf"),
+    ],
+)
+def test_a_malformed_kernel_is_refused_by_name(W, words: str) -> None:
+    edges, masses = cells()
+    with pytest.raises(ValueError, match=words):
+        QuantileEnergy(interaction(W), masses).value(edges)
+    with pytest.raises((ValueError, wgf.DivergedError), match=words):
+        problem = wgf.Problem(wgf.entropy() + interaction(W), initial=wgf.Gaussian(0, 1))
+        wgf.solve(problem, wgf.schemes.QuantileJKO(levels=20), t_end=0.1, dt=0.1)
+
+
+def test_a_trial_step_beyond_where_W_is_finite_is_rejected_and_not_an_error() -> None:
+    edges, masses = cells()
+    bounded = interaction(lambda z: np.where(np.abs(z) > 10, np.inf, z**2).sum(-1))
+    step = StepObjective(QuantileEnergy(bounded, masses), edges, 1.0)
+    assert np.isfinite(step.value(edges))
+    assert step.value(100 * edges) == np.inf

@@ -10,7 +10,8 @@ from wgf.energies import Quadratic, entropy, interaction, internal, potential
 from wgf.measures import Barenblatt, Gaussian, Mixture, Quantiles, Uniform
 from wgf.problem import Problem
 from wgf.schemes.jko import QuantileJKO
-from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective, squared_norm
+from wgf.schemes.jko.quantile_functional import QuantileEnergy, StepObjective
+from wgf.schemes.jko.quantile_mass import squared_norm
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it
 SLACK = 1e-12  # rounding of energies of order 1 to 10
@@ -137,6 +138,9 @@ def test_two_solutions_contract_as_the_convexity_of_v_demands(kind, wave, dt, se
     st.floats(0.1, 10),
     st.floats(-20, 20),
 )
+@example(
+    (0.125, 1.0), Wave(2.046875, -0.859375, 0.3125, 0.0), 1.0, 278710875, "jko", 1.0, 1.0, 0.0
+)  # energies that cancel to nearly 0
 def test_mirrored_scaled_and_shifted_data_have_such_steps(
     kind, wave, dt, seed, time, sign, scale, shift
 ) -> None:
@@ -195,7 +199,7 @@ measures = st.one_of(
 def test_any_initial_measure_can_be_marched_with_its_mass_kept(
     measure, kind, dt, levels, time, boxed
 ) -> None:
-    bounds = (-4.0, 4.5) if boxed else None
+    bounds = (-20.0, 20.5) if boxed else None
     problem = Problem(pressure(kind) + potential(Quadratic(0.5)), initial=measure, bounds=bounds)
     scheme = QuantileJKO(levels=levels, time=time)
     state = scheme.init(problem, RNG)
@@ -207,5 +211,5 @@ def test_any_initial_measure_can_be_marched_with_its_mass_kept(
     assert abs(masses.sum() - 1) < 1e-13
     assert (np.diff(state.edges) > 0).all()
     if boxed:
-        assert state.edges[0] >= -4.0
-        assert state.edges[-1] <= 4.5
+        assert state.edges[0] >= -20.0
+        assert state.edges[-1] <= 20.5

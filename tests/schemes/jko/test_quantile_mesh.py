@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from wgf.measures import Barenblatt, Density, Gaussian, Grid, Mixture, Quantiles, Uniform
-from wgf.schemes.jko.quantile_mesh import TAIL, initial_cells, mass_between
+from wgf.measures.intervals import interval_masses
+from wgf.schemes.jko.quantile_mesh import TAIL, initial_cells
 
 MEASURES = {
     "gaussian": Gaussian(1.5, 0.25),
@@ -59,7 +60,7 @@ def test_a_measure_known_by_its_pdf_alone_gives_nearly_the_same_cells(name: str)
 def test_tail_masses_keep_their_relative_accuracy_on_both_sides() -> None:
     """Differences of a cdf near 1 would lose all digits: mirror images must match to 1e-9."""
     edges = np.array([-8.0, -7.5, -7.0, -6.0, 0.0, 6.0, 7.0, 7.5, 8.0])
-    masses = mass_between(Gaussian(0, 1))(edges)
+    masses = interval_masses(Gaussian(0, 1), edges)
     np.testing.assert_allclose(masses, masses[::-1], rtol=1e-9, atol=0)
     raw = np.diff(Gaussian(0, 1).cdf(edges))
     assert np.abs(raw / raw[::-1] - 1).max() > 1e-4  # the control: that is what is lost otherwise
@@ -68,7 +69,7 @@ def test_tail_masses_keep_their_relative_accuracy_on_both_sides() -> None:
 def test_masses_of_a_grid_density_are_counted_from_the_nearer_end() -> None:
     edges = np.linspace(-5, 5, 101)
     density = Density(Grid((-5, 5), 100), Gaussian(0, 0.4).pdf(edges[:-1, None] + 0.05))
-    masses = mass_between(density)(edges)
+    masses = interval_masses(density, edges)
     np.testing.assert_allclose(masses, masses[::-1], rtol=1e-9, atol=0)
     np.testing.assert_allclose(masses, density.values / density.values.sum(), rtol=1e-9, atol=0)
 
@@ -82,11 +83,11 @@ def test_the_graded_mesh_is_uniform_on_a_compact_support() -> None:
 def test_infinite_supports_are_cut_at_the_stated_mass_and_at_the_box() -> None:
     edges, _ = initial_cells(Gaussian(0, 1), 50, "graded", None)
     np.testing.assert_allclose(Gaussian(0, 1).cdf(edges[0]), TAIL, rtol=1e-6)
-    edges, masses = initial_cells(Gaussian(0, 1), 50, "graded", (-1.0, 9.0))
-    assert edges[0] == -1.0
+    edges, masses = initial_cells(Gaussian(0, 1), 50, "graded", (-3.1, 9.0))
+    assert edges[0] == -3.1
     assert edges[-1] < 8.0
-    inside = Gaussian(0, 1).cdf(edges[1]) - Gaussian(0, 1).cdf(-1.0)
-    np.testing.assert_allclose(masses[0], inside / (1 - Gaussian(0, 1).cdf(-1.0)), rtol=1e-10)
+    inside = Gaussian(0, 1).cdf(edges[1]) - Gaussian(0, 1).cdf(-3.1)
+    np.testing.assert_allclose(masses[0], inside / (1 - Gaussian(0, 1).cdf(-3.1)), rtol=1e-10)
 
 
 def test_vacuum_between_two_parts_becomes_one_cell() -> None:
@@ -107,10 +108,12 @@ def test_quantiles_of_the_right_size_are_taken_as_they_are() -> None:
     edges, masses = initial_cells(given, 3, "graded", (-1, 3))
     assert np.array_equal(edges, given.edges)
     assert np.array_equal(masses, given.masses)
-    edges, _ = initial_cells(given, 3, "graded", (0.25, 3))
-    assert edges[0] == 0.25
+    edges, _ = initial_cells(given, 3, "graded", (0.001, 3))
+    assert edges[0] == 0.001
 
 
 def test_a_measure_outside_the_box_is_refused() -> None:
     with pytest.raises(ValueError, match="bounds"):
         initial_cells(Uniform((0, 1)), 10, "graded", (2, 3))
+    with pytest.raises(ValueError, match=r"initial .* \[0\.25, 3\] .* got the mass 0\.75 inside\. Widen"):
+        initial_cells(Uniform((0, 1)), 10, "graded", (0.25, 3))

@@ -359,6 +359,19 @@ def test_the_suggested_step_is_a_quarter_of_the_explicit_limit():
     assert Langevin().suggest_dt(wgf.Problem(wgf.entropy(), initial=wgf.Gaussian(0, 1))) == 1.0
 
 
+def test_the_suggested_step_knows_the_curvature_across_the_axes():
+    """All axes together are 40 times as steep as each alone."""
+    A = np.ones((40, 40)) + 1e-3 * np.eye(40)
+    suggested = Langevin().suggest_dt(problem(Quadratic(A), mean=np.zeros(40)))
+    assert suggested == pytest.approx(0.25 * 2 / 40.001, rel=1e-6)
+
+
+def test_the_suggested_step_looks_at_several_points_in_many_dimensions():
+    V = wgf.potential(lambda x: 0.25 * (x**4).sum(-1))
+    p = wgf.Problem(wgf.entropy() + V, initial=wgf.Gaussian(np.zeros(300), 1.0))
+    assert 0.5 / (3 * 5**2) < Langevin().suggest_dt(p) < 0.5 / (3 * 2**2)
+
+
 @pytest.mark.parametrize(
     ("scheme", "energy", "bounds", "words"),
     [

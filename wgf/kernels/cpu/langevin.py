@@ -109,10 +109,10 @@ def _drift(x, kind, p, tamed, move, scratch):
 @compiled
 def _load(source, factor, lo, tile):
     m = min(TILE, source.shape[1] - lo)
+    start = np.uint64(lo)  # unsigned: no wrap-around to test for, and a slice would cost two atomics
     for k in range(source.shape[0]):
-        row = source[k, lo : lo + m]
         for i in range(m):
-            tile[k, i] = factor * row[i]
+            tile[k, i] = factor * source[k, start + np.uint64(i)]
         for i in range(m, TILE):
             tile[k, i] = source.dtype.type(0.0)
 
@@ -175,11 +175,16 @@ def _average_drift(here, kind, p, amplitude, tamed, move, noise, there, again, s
 
 @compiled
 def _store(here, move, noise, amplitude, lo, out):
+    """Write the new positions of a tile; True when all of them are finite."""
     m = min(TILE, out.shape[1] - lo)
+    start, largest = np.uint64(lo), np.finfo(out.dtype).max
+    bad = False
     for k in range(here.shape[0]):
-        row = out[k, lo : lo + m]
         for i in range(m):
-            row[i] = here[k, i] - move[k, i] + amplitude * noise[k, i]
+            moved = here[k, i] - move[k, i] + amplitude * noise[k, i]
+            bad |= not (abs(moved) <= largest)  # NaN compares false; an OR, unlike a sum, has no order
+            out[k, start + np.uint64(i)] = moved
+    return not bad
 
 
 @compiled
@@ -190,6 +195,7 @@ def _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, ch
     there, again = np.empty_like(here), np.empty_like(here)
     spare = np.empty((1, TILE), x.dtype)
     tiles = (x.shape[1] + TILE - 1) // TILE
+    finite = True
     for t in range(chunk * CHUNK, min(chunk * CHUNK + CHUNK, tiles)):
         lo = t * TILE
         _load(x, x.dtype.type(1.0), lo, here)
@@ -201,14 +207,17 @@ def _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, ch
         _make_noise(noise, spare, t, key, step, integrator)
         if integrator == HEUN:
             _average_drift(here, kind, p, amplitude, tamed, move, noise, there, again, spare)
-        _store(here, move, noise, amplitude, lo, out)
+        finite &= _store(here, move, noise, amplitude, lo, out)
+    return finite
 
 
 @parallel
 def _all(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, out):
     tiles = (x.shape[1] + TILE - 1) // TILE
-    for chunk in prange((tiles + CHUNK - 1) // CHUNK):
-        _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, chunk, out)
+    finite = np.ones((tiles + CHUNK - 1) // CHUNK, np.bool_)
+    for chunk in prange(finite.size):
+        finite[chunk] = _chunk(x, kind, p, gradient, dt, amplitude, key, step, integrator, tamed, chunk, out)
+    return finite.all()
 
 
 def langevin_step(
@@ -221,7 +230,7 @@ def langevin_step(
     step: int,
     integrator: str,
     tamed: bool,
-) -> np.ndarray:
+) -> tuple[np.ndarray, bool]:
     """Compiled form of `wgf.kernels.langevin.langevin_step`."""
     kind = POTENTIALS[potential]
     # writable, whoever froze them: numba would compile the kernel once more for read-only arrays
@@ -232,7 +241,7 @@ def langevin_step(
     real = x.dtype.type
     arguments = (x, kind, p, given, real(dt), real(amplitude), key, step, INTEGRATORS[integrator], tamed)
     if x.shape[1] <= CHUNK * TILE:
-        _chunk(*arguments, 0, out)  # a single task needs no threads to be woken
+        finite = _chunk(*arguments, 0, out)  # a single task needs no threads to be woken
     else:
-        _all(*arguments, out)
-    return out
+        finite = _all(*arguments, out)
+    return out, bool(finite)

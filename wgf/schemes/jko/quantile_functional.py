@@ -62,19 +62,19 @@ class QuantileEnergy:
         """The Gauss points, (N, 3)."""
         return edges[:-1, None] + np.diff(edges)[:, None] * NODES
 
-    def parts(self, edges: Array) -> list[float]:
-        """The energy term by term: internal ones, potential, interactions."""
+    def parts(self, edges: Array, of: Callable[[Any], Any] = np.asarray) -> list[float]:
+        """The energy term by term: internal ones, potential, interactions; with of=np.abs their sizes."""
         rho = self.masses / np.diff(edges)
         result = []
         for c, m in self.pressures:
             per_mass = np.log(rho) if m == 1 else rho ** (m - 1) / (m - 1)
-            result.append(c * float(self.masses @ per_mass))
+            result.append(c * float(self.masses @ of(per_mass)))
         if self.energy.has_potential:
             # not energy.potential_value: a trial step may meet V = inf, and is then rejected, not an error
             x = self.points(edges)[..., None]
             values = sum(c * np.asarray(term(x)) for c, term in self.energy.potentials)
-            result.append(float(self.masses @ (values @ WEIGHTS)))
-        return result + [term.value(edges) for term in self.interactions]
+            result.append(float(self.masses @ (of(values) @ WEIGHTS)))
+        return result + [float(of(term.value(edges))) for term in self.interactions]
 
     def value(self, edges: Array) -> float:
         """The energy."""
@@ -195,9 +195,12 @@ class StepObjective:
         return StepHessian(*local, product)
 
     def rounding(self, edges: Array) -> float:
-        """How far rounding alone can move J: machine epsilon times the sum of its parts' sizes."""
+        """How far rounding alone can move J: machine epsilon times the sizes of what is summed.
+
+        Of |log rho| and |V|, not of their integrals: those may cancel to nothing, their rounding does not.
+        """
         size = squared_norm(self.energy.masses, edges - self.target) / (2 * self.tau)
-        return float(np.finfo(float).eps) * (size + 1e-300 + sum(abs(p) for p in self.energy.parts(edges)))
+        return float(np.finfo(float).eps) * (size + 1e-300 + sum(self.energy.parts(edges, np.abs)))
 
     def gradient_rounding(self, edges: Array) -> Array:
         """The rounding error to expect in each entry of `gradient`, (N + 1,)."""

@@ -12,11 +12,14 @@ Infinite supports, and tails of grid densities, are cut at mass 1e-12 on each si
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from wgf.measures import Density, Quantiles
+from wgf.measures.averages import require_inside
+from wgf.measures.intervals import interval_masses
 
 Array = np.ndarray
 TAIL = 1e-12  # mass dropped on each side of an infinite support
@@ -24,8 +27,6 @@ VACUUM = 1e-12  # share of the mass spread over cells without any, so that no ce
 GAP_MASS = 1e-10  # mass of the one cell that spans a stretch of vacuum: 3e-6 of its length in W2
 SHARP_EDGE = 0.05  # a support whose last TAIL mass fills less than this of it keeps its true end
 TABLE_PER_LEVEL, TABLE_AT_LEAST = 16, 4000
-LOST_DIGITS = 1e-7  # a mass below this, taken as a difference of a cdf near 1, has lost 9 of 16 digits
-GAUSS_NODES, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(5)
 REACH = 1e9  # how many standard deviations away the end of a support is looked for
 
 
@@ -39,7 +40,7 @@ def initial_cells(
     """
     if isinstance(measure, Quantiles) and _fits(measure, levels, bounds):
         return measure.edges.copy(), measure.masses.copy()
-    mass_of = mass_between(measure)
+    mass_of = partial(interval_masses, measure.to_quantiles() if isinstance(measure, Density) else measure)
     low, high, tails = _support(measure, mass_of, bounds)
     table = _table(low, high, measure, max(TABLE_AT_LEAST, TABLE_PER_LEVEL * levels))
     masses = mass_of(table)
@@ -47,6 +48,8 @@ def initial_cells(
         raise ValueError(
             f"initial must have mass in [{low:g}, {high:g}], got none: widen bounds, or check initial.pdf."
         )
+    if bounds is not None:
+        require_inside(float(masses.sum()), (bounds,))
     density = masses / np.diff(table)
     if mesh == "equal":
         monitor = density
@@ -112,39 +115,6 @@ def _interpolation_monitor(table: Array, density: Array) -> Array:
     middle = 0.5 * (table[:-1] + table[1:])
     slope = np.gradient(log_density, middle) * 0.5 * (table[-1] - table[0])
     return np.exp(log_density / 5) * (1 + slope**2) ** 0.2
-
-
-def mass_between(measure: Any) -> Callable[[Array], Array]:
-    """edges -> masses of the cells, to full RELATIVE accuracy also in the tails."""
-    if isinstance(measure, Density):
-        measure = measure.to_quantiles()
-    if isinstance(measure, Quantiles):
-        return lambda edges: _rebinned(measure, edges)
-    if hasattr(measure, "cdf"):
-        return lambda edges: _from_cdf(measure, edges)
-    return lambda edges: _by_quadrature(measure, edges)
-
-
-def _rebinned(measure: Quantiles, edges: Array) -> Array:
-    """Exact masses of a piecewise constant density, counted from the nearer end."""
-    from_left = np.concatenate([[0.0], np.cumsum(measure.masses)])
-    from_right = np.concatenate([np.cumsum(measure.masses[::-1])[::-1], [0.0]])
-    below = np.interp(edges, measure.edges, from_left)
-    above = np.interp(edges, measure.edges, from_right)
-    return np.where(below[1:] < 0.5, np.diff(below), -np.diff(above))
-
-
-def _from_cdf(measure: Any, edges: Array) -> Array:
-    masses = np.diff(measure.cdf(edges))
-    if not hasattr(measure, "pdf"):
-        return np.maximum(masses, 0.0)
-    return np.where(masses < LOST_DIGITS, _by_quadrature(measure, edges), masses)
-
-
-def _by_quadrature(measure: Any, edges: Array) -> Array:
-    half = 0.5 * np.diff(edges)
-    points = (edges[:-1] + half)[:, None] + half[:, None] * GAUSS_NODES
-    return half * (np.asarray(measure.pdf(points[..., None])).reshape(points.shape) @ GAUSS_WEIGHTS)
 
 
 def _support(

@@ -128,13 +128,13 @@ class Langevin:
         amplitude = float(np.sqrt(2 * problem.energy.diffusion * dt))
         fused = _fused(problem)
         if self.integrator == "heun" and (fused is None or sides.sides):
-            x = self._heun(problem, state, dt, amplitude, sides)
+            x, finite = self._heun(problem, state, dt, amplitude, sides), None
         else:
             # a coefficient of V is a longer step of the drift alone
             c, kind, data = fused or (1.0, "given", self._gradient(problem, state.x))
             noise = (amplitude, state.key, state.step)
-            x = langevin_step(state.x, kind, data, c * dt, *noise, self.integrator, self.tamed)
-        return state._replace(x=sides.fold(x), step=state.step + 1), StepInfo()
+            x, finite = langevin_step(state.x, kind, data, c * dt, *noise, self.integrator, self.tamed)
+        return state._replace(x=sides.fold(x), step=state.step + 1), StepInfo(finite=finite)
 
     def measure(self, problem: Problem, state: Any) -> Particles:
         """The cloud, (n, d)."""
@@ -180,7 +180,7 @@ class Langevin:
         def euler(gradient: np.ndarray) -> np.ndarray:
             return langevin_step(
                 state.x, "given", gradient, dt, amplitude, state.key, state.step, "euler-maruyama", False
-            )
+            )[0]
 
         first = self._tame(self._gradient(problem, state.x), dt)
         there, signs = sides.fold_with_signs(euler(first))
@@ -199,7 +199,7 @@ class Langevin:
         D = problem.energy.diffusion
         drift = self._tame(gradient, dt)
         amplitude = float(np.sqrt(2 * D * dt))
-        y = langevin_step(x, "given", drift, dt, amplitude, state.key, state.step, "euler-maruyama", False)
+        y, _ = langevin_step(x, "given", drift, dt, amplitude, state.key, state.step, "euler-maruyama", False)
         finite = np.isfinite(y).all(0)
         y = np.where(finite, y, x)
         folded, signs = sides.fold_with_signs(y)
