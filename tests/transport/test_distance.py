@@ -162,3 +162,26 @@ def test_masses_must_agree():
 def test_bad_input_is_refused_by_name(arguments, options, name):
     with pytest.raises((ValueError, TypeError), match=f"^{name} must"):
         distance(*arguments, **options)
+
+
+def test_weighted_clouds_in_the_plane_are_matched():
+    cloud = Particles(np.random.default_rng(0).standard_normal((40, 2)))
+    weighted = Particles(cloud.x + [3.0, 0.0], w=np.full(40, 1 / 40))
+    assert abs(distance(cloud, weighted) - 3) < 1e-9
+    assert abs(distance(weighted, cloud) - 3) < 1e-9
+
+
+def test_what_lies_outside_the_box_of_a_density_counts():
+    flat = Density(Grid((0, 1), 4), np.ones(4))
+    assert abs(distance(Uniform((0.5, 1.5)), flat, "l1") - 1) < 1e-12
+    assert abs(distance(Uniform((2, 3)), flat, "l1") - 2) < 1e-12
+    assert distance(Uniform((0.5, 1.5)), flat, "kl") == np.inf
+    assert abs(distance(flat, Uniform((-0.5, 1.5)), "kl") - np.log(2)) < 1e-12
+
+
+@pytest.mark.parametrize("d", [2, 3, 5, 6, 7])
+def test_the_usual_directions_give_a_translation_its_length(d):
+    """SW2 of a translate by b is |b| / sqrt(d) exactly when the directions have second moment I / d."""
+    far = Gaussian(np.r_[3, 4, np.zeros(d - 2)], 1.0)
+    found = distance(Gaussian(np.zeros(d), 1.0), far, "sliced_w2")
+    assert abs(found * np.sqrt(d) / 5 - 1) < (5e-3 if d == 3 else 1e-12)

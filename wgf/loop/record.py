@@ -51,7 +51,7 @@ class Recorder:
         if name == "energy":
             return self._energy(problem, state, measure)
         if name == "mass":
-            return measure.mass
+            return getattr(measure, "mass", 1.0)  # a user's own measure need not say it
         if name == "mean":
             return measure.mean()
         if name == "cov":

@@ -157,9 +157,11 @@ def _peaks(measure: Any) -> Any:
 
 
 def average_density(measure: Any, grid: Grid) -> np.ndarray:
-    """Cell averages of a measure; ValueError when the grid holds none of its mass."""
+    """Cell averages of a measure; all zero when the grid holds none of its mass."""
     kind = getattr(measure, "kind", None)
-    if kind == "particles":
+    if getattr(measure, "grid", None) == grid:
+        result = measure.values
+    elif kind == "particles":
         result = _histogram(measure, grid)
     elif kind == "density":
         result = _rebinned(measure, grid)
@@ -168,12 +170,17 @@ def average_density(measure: Any, grid: Grid) -> np.ndarray:
     else:
         density = require_density(measure, "measure", "a Density")
         result = cell_averages(density.pdf, grid, _peaks(measure))
-    if not result.any():
+    return result
+
+
+def require_mass(values: np.ndarray, grid: Grid) -> np.ndarray:
+    """`values`, refused when every cell is zero."""
+    if not values.any():
         raise ValueError(
             f"initial has mass 0 on the grid: every one of the {grid.size} cells of {_box(grid.bounds)} is "
             f"zero. Widen `bounds`, or check that pdf takes x of shape (..., {grid.dimension})."
         )
-    return result
+    return values
 
 
 def initial_density(measure: Any, grid: Grid) -> np.ndarray:
@@ -181,7 +188,7 @@ def initial_density(measure: Any, grid: Grid) -> np.ndarray:
 
     ValueError when more than 1e-3 of the measure lies outside the box: scaling that up is another problem.
     """
-    values = measure.values if getattr(measure, "grid", None) == grid else average_density(measure, grid)
+    values = require_mass(average_density(measure, grid), grid)
     inside = float(values.sum() * grid.volume)
     require_inside(inside / float(getattr(measure, "mass", 1.0)), grid.bounds)
     return values / inside

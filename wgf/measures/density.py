@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
-from wgf.measures.averages import average_density, cell_averages
+from wgf.measures.averages import average_density, cell_averages, require_mass
 from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations, nonnegative
 from wgf.measures.base import measure as measure_kind
 from wgf.measures.gaussian import on_the_line
@@ -79,7 +79,7 @@ class Density:
             raise ValueError(
                 f"measure must have the grid's dimension {grid.dimension}, got {measure.dimension}."
             )
-        return cls(grid, average_density(measure, grid))
+        return cls(grid, require_mass(average_density(measure, grid), grid))
 
     def __repr__(self) -> str:
         return f"Density({' x '.join(map(str, self.grid.cells))} cells, mass {self.mass:.6g})"
