@@ -18,10 +18,11 @@ import contextlib
 import ctypes
 import functools
 import importlib
+import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -50,6 +51,7 @@ class Timing:
     peak: float
     threads: int
     result: Any = field(default=None, repr=False, compare=False)
+    user: float = float("nan")  # of cpu, what the program itself took
 
 
 def peer(name: str) -> ModuleType:
@@ -102,11 +104,23 @@ def threads(count: int) -> Iterator[None]:
                 torch.set_num_threads(before[1])
 
 
+def _user_seconds() -> float:
+    """CPU time of this process outside of the operating system."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime
+
+
 def race(
-    contestants: Mapping[str, Callable[[], Any]], repeats: int = 5, threads_used: int = 1, warm: bool = True
+    contestants: Mapping[str, Callable[[], Any]],
+    repeats: int = 5,
+    threads_used: int = 1,
+    warm: bool = True,
+    middle: Callable[[Iterable[float]], float] = statistics.median,
 ) -> dict[str, Timing]:
-    """Time callables against each other, round-robin, at a stated number of threads."""
-    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+    """Time callables against each other, round-robin, at a stated number of threads.
+
+    middle: what stands for the repeats; `min` for exponents, which one burst of page faults would bend.
+    """
+    seconds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in contestants}
     peaks = dict.fromkeys(contestants, float("nan"))
     results: dict[str, Any] = {}
     with threads(threads_used):
@@ -118,17 +132,19 @@ def race(
                 peaks[name] = _memory("VmHWM") - base
         for _ in range(repeats):
             for name, run in contestants.items():
-                cpu, wall = time.process_time(), time.perf_counter()
+                cpu, wall, own = time.process_time(), time.perf_counter(), _user_seconds()
                 results[name] = run()
-                seconds[name].append((time.process_time() - cpu, time.perf_counter() - wall))
+                spent = (time.process_time() - cpu, time.perf_counter() - wall, _user_seconds() - own)
+                seconds[name].append(spent)
     return {
         name: Timing(
-            statistics.median(cpu for cpu, _ in pairs),
-            statistics.median(wall for _, wall in pairs),
+            middle(spent[0] for spent in pairs),
+            middle(spent[1] for spent in pairs),
             repeats,
             peaks[name],
             threads_used,
             results[name],
+            middle(spent[2] for spent in pairs),
         )
         for name, pairs in seconds.items()
     }
