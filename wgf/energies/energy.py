@@ -145,7 +145,7 @@ class Energy:
         total = np.zeros(density.grid.cells)
         for c, term in self.terms:
             if isinstance(term, Potential):
-                total += c * term.values(density.grid.centers)
+                total += c * density.grid.evaluate(term.values)
             elif isinstance(term, Interaction):
                 total += c * term.convolve(density)
             else:

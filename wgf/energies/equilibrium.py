@@ -58,7 +58,7 @@ def _gibbs(energy: Any, problem: Any, named: list[tuple[float, Any]]) -> Minimum
         if problem.dimension not in CELLS:
             return None
         grid = Grid(problem.bounds, CELLS[problem.dimension], problem.boundary)
-        floor = float(energy.potential_value(grid.centers).min())
+        floor = float(grid.evaluate(energy.potential_value).min())
         weight = cell_averages(lambda x: np.exp(-(energy.potential_value(x) - floor) / temperature), grid)
         total = float(weight.sum() * grid.volume)
         return Minimum(Density(grid, weight / total), float(floor - temperature * np.log(total)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
@@ -11,6 +12,7 @@ import numpy as np
 from wgf import checks
 
 BOUNDARIES = ("noflux", "periodic")
+SLAB = 2**16  # cells of one evaluation: a few MB of points and temporaries
 
 
 def _cells(name: str, value: Any, sizes: checks.Sizes) -> int | tuple[int, ...]:
@@ -89,10 +91,22 @@ class Grid:
     @property
     def centers(self) -> np.ndarray:
         """All cell centres, shape (*cells, d)."""
-        result = np.empty((*self.cells, self.dimension))
-        for k, axis in enumerate(self.axes):  # by broadcasting: meshgrid and stack would pass thrice over it
+        return self._centers_of(self.axes)
+
+    def _centers_of(self, axes: tuple[np.ndarray, ...]) -> np.ndarray:
+        result = np.empty((*(len(axis) for axis in axes), self.dimension))
+        for k, axis in enumerate(axes):  # by broadcasting: meshgrid and stack would pass thrice over it
             result[..., k] = axis.reshape([-1 if k == j else 1 for j in range(self.dimension)])
         return result
+
+    def evaluate(self, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """f at all cell centres, (*cells,), slab by slab: temporaries stay in cache, whatever the size."""
+        first, *others = self.axes
+        rows = max(1, SLAB // max(1, self.size // len(first)))
+        slabs = [
+            f(self._centers_of((first[low : low + rows], *others))) for low in range(0, len(first), rows)
+        ]
+        return slabs[0] if len(slabs) == 1 else np.concatenate(slabs)
 
     def edges(self, axis: int) -> np.ndarray:
         """The n + 1 cell faces along `axis`."""

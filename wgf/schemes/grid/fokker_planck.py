@@ -170,7 +170,7 @@ class FokkerPlanck:
 def _potential(problem: Problem, grid: Grid) -> np.ndarray:
     """V at the cell centres."""
     return problem.cached(
-        ("fokker-planck potential", grid), lambda: problem.energy.potential_value(grid.centers)
+        ("fokker-planck potential", grid), lambda: grid.evaluate(problem.energy.potential_value)
     )
 
 
