@@ -188,7 +188,7 @@ def test_json_and_csv_hold_the_whole_table(problem, known, tmp_path):
     again = Study.from_json(text)
     assert str(again) == str(table)
     assert again.rows == table.rows
-    assert again.order() == table.order()
+    assert repr(again.order()) == repr(table.order())  # an order of two levels holds a NaN
     rows = list(csv.DictReader(table.to_csv().splitlines()))
     assert [float(r["mean"]) for r in rows[:2]] == [r["mean"] for r in table.rows[:2]]
     assert rows[2]["status"] == "failed"
