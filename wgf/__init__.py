@@ -26,6 +26,7 @@ from wgf.errors import (
 )
 from wgf.loop import solve
 from wgf.measures import Barenblatt, Density, Gaussian, Grid, Mixture, Particles, Quantiles, Uniform
+from wgf.mobility import Mobility
 from wgf.problem import Problem
 from wgf.studies import compare, study
 from wgf.trajectory import Trajectory, load
@@ -44,6 +45,7 @@ __all__ = [
     "MeasureError",
     "MissingExtra",
     "Mixture",
+    "Mobility",
     "NotFiniteError",
     "Particles",
     "Problem",

@@ -39,7 +39,8 @@ class Scheme(Protocol):
 
     State is a NamedTuple of arrays and numbers. Optional methods the loop asks for when present:
     `energy(problem, state) -> float` (its own discrete energy), `suggest_dt(problem) -> float`,
-    `rates(problem, before, after, dt) -> (speed_squared, slope_squared)`.
+    `rates(problem, before, after, dt) -> (speed_squared, slope_squared)`. Optional attribute `extensions`:
+    which of "drift", "source" and "mobility" of a problem it follows; `solve` refuses the others for it.
     """
 
     def supports(self, problem: Problem) -> str | None:

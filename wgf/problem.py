@@ -11,11 +11,16 @@ import numpy as np
 
 from wgf import checks
 from wgf.energies.energy import Energy
+from wgf.energies.terms import takes_time
+from wgf.measures.averages import evaluate
 from wgf.measures.base import measure as measure_kind
+from wgf.measures.base import points_kind
 from wgf.measures.grid import Grid, boundary_kind, cells_kind
+from wgf.mobility import Mobility
 
 T = TypeVar("T")
 PROBE_SHIFT = 0.1  # keeps probed differences off 0, where W may be infinite
+EXTENSIONS = ("drift", "source", "mobility")
 REMEMBERED = 6  # factorisations kept per problem: a study's neighbours, not a leak
 
 
@@ -26,17 +31,25 @@ REMEMBERED = 6  # factorisations kept per problem: a study's neighbours, not a l
     boundary=boundary_kind,
     exact=checks.optional(checks.function),
     name=checks.text,
-    source=checks.text,
+    reference=checks.text,
+    drift=checks.optional(checks.function),
+    source=checks.optional(checks.function),
+    mobility=checks.optional(checks.instance("a Mobility(M, form=...)", Mobility)),
 )
 @final
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What is to be solved: the gradient flow of `energy` from `initial`.
+    """What is to be solved: the gradient flow of `energy` from `initial`, and what may be added to it.
+
+    d_t rho = div(M rho grad dE/drho) - div(rho b) + s, with M = 1, b = 0, s = 0 unless given.
 
     energy: an Energy. initial: a Measure of dimension d. bounds: (low, high) or one pair per axis, the
     box of grid schemes (particles ignore it unless they reflect or the boundary is periodic).
     boundary: "noflux" or "periodic", for all axes or one per axis. exact: t -> Measure, the exact
-    solution where known. name, source: shown by tables.
+    solution where known. name, reference: shown by tables.
+    drift: b(x) or b(x, t), (..., d) to (..., d), a velocity that need not be a gradient. source: s(x) or
+    s(x, t), (..., d) to (...), density created per unit time (the mass is then no longer 1). mobility: a
+    `Mobility`. `solve` refuses them with schemes that cannot follow them: `Scheme.extensions` says which can.
 
     >>> import wgf
     >>> Problem(wgf.entropy(), initial=wgf.Gaussian(0, 1), bounds=(-8, 8)).dimension
@@ -49,7 +62,10 @@ class Problem:
     boundary: Any = "noflux"
     exact: Callable[[float], Any] | None = None
     name: str = ""
-    source: str = ""
+    reference: str = ""
+    drift: Callable[..., Any] | None = None
+    source: Callable[..., Any] | None = None
+    mobility: Mobility | None = None
     time: float = field(default=0.0, init=False)
     _memory: OrderedDict[Hashable, Any] = field(default_factory=OrderedDict, init=False, repr=False)
 
@@ -68,6 +84,25 @@ class Problem:
             term.probe(points)
         for _, term in self.energy.interactions:
             term.probe(points - points[::-1] + PROBE_SHIFT)
+        if self.mobility is not None:
+            self.mobility.probe(points)
+        self._probe_drift(points)
+        if self.source is not None:
+            evaluate("source", lambda x: self._call(self.source, x), points)
+
+    def _probe_drift(self, x: np.ndarray) -> None:
+        """Refuse a drift whose values at points x (n, d) have another shape than x."""
+        if self.drift is None:
+            return
+        values = np.asarray(self._call(self.drift, x))
+        if values.shape != x.shape:
+            raise ValueError(
+                f"drift must return shape {x.shape} for points of that shape, got {values.shape}."
+            )
+
+    def _call(self, f: Any, x: np.ndarray) -> Any:
+        """f(x), or f(x, t) at the time this problem is frozen at."""
+        return f(x, self.time) if takes_time(f) else f(x)
 
     def probes(self, n: int) -> np.ndarray:
         """n fixed points (n, d) where V must make sense: inside the box, else around the initial measure."""
@@ -83,17 +118,48 @@ class Problem:
         return {**self.__dict__, "_memory": OrderedDict()}
 
     @property
+    def extensions(self) -> tuple[str, ...]:
+        """Which of "drift", "source" and "mobility" the problem has."""
+        return tuple(name for name in EXTENSIONS if getattr(self, name) is not None)
+
+    @property
+    def gradient_flow(self) -> bool:
+        """True without drift and source and with a mobility, if any, in Fick's form: the energy decays."""
+        moved = self.drift is not None or self.source is not None
+        return not moved and (self.mobility is None or self.mobility.constant or self.mobility.form == "fick")
+
+    @property
+    def time_dependent(self) -> bool:
+        """True when V, the drift or the source depends on t."""
+        moving = (f for f in (self.drift, self.source) if f is not None)
+        return self.energy.time_dependent or any(takes_time(f) for f in moving)
+
+    @checks.checked(x=points_kind)
+    def drift_value(self, x: np.ndarray) -> np.ndarray:
+        """The drift b at x (..., d), (..., d), at the time the problem is frozen at; zeros without one."""
+        if self.drift is None:
+            return np.zeros(x.shape)
+        return np.asarray(self._call(self.drift, x), dtype=np.float64)
+
+    @checks.checked(x=points_kind)
+    def source_value(self, x: np.ndarray) -> np.ndarray:
+        """The source s at x (..., d), (...), at the time the problem is frozen at; zeros without one."""
+        if self.source is None:
+            return np.zeros(x.shape[:-1])
+        return evaluate("source", lambda y: self._call(self.source, y), x)
+
+    @property
     def dimension(self) -> int:
         """d, the dimension of the initial measure."""
         return self.initial.dimension
 
     @checks.checked(t=checks.finite)
     def at(self, t: float) -> Problem:
-        """The problem with every V(x, t) frozen at t; itself when nothing depends on time.
+        """The problem with V(x, t), drift and source frozen at t; itself when nothing depends on time.
 
         `time` says at which t it is frozen; a frozen problem can be moved again.
         """
-        if not self.energy.time_dependent:
+        if not self.time_dependent:
             return self
         frozen = replace(self, energy=self.energy.at(t))
         object.__setattr__(frozen, "time", float(t))

@@ -207,3 +207,14 @@ def test_minimum_is_none_where_it_is_not_known():
 def test_negative_factors_are_refused():
     with pytest.raises(ValueError, match="factor"):
         -1 * wgf.entropy()
+
+
+def test_an_obstacle_counts_nothing_where_there_is_no_mass_and_is_infinite_where_there_is():
+    wall = wgf.potential(lambda x: np.where(x[..., 0] > 0, np.inf, x[..., 0] ** 2))
+    grid = wgf.Grid((-1, 1), 4)
+    beside, inside = wgf.Density(grid, [1.0, 1.0, 0.0, 0.0]), wgf.Density(grid, [0.0, 1.0, 1.0, 0.0])
+    np.testing.assert_allclose(wall.value(beside), 0.5 * (0.75**2 + 0.25**2), rtol=1e-15)
+    assert wall.value(inside) == np.inf
+    assert wall.first_variation(beside).tolist()[2:] == [np.inf, np.inf]
+    with pytest.raises(wgf.NotFiniteError, match="V must be finite"):
+        wgf.potential(lambda x: -np.inf * np.abs(x[..., 0])).value(inside)

@@ -20,7 +20,7 @@ def test_every_entry_is_a_named_problem_with_a_source_and_bounds(problem):
     name, made = problem
     assert isinstance(made, Problem)
     assert made.name == name
-    assert len(made.source) > 10
+    assert len(made.reference) > 10
     assert len(made.bounds) == made.dimension
 
 

@@ -135,12 +135,13 @@ class Potential:
             )
 
     def values(self, x: np.ndarray) -> np.ndarray:
-        """V at x (..., d), held to its shape and to finite numbers."""
-        return evaluate("V", self, x)
+        """V at x (..., d), held to its shape and to finite numbers or +inf, an obstacle."""
+        return evaluate("V", self, x, obstacles=True)
 
     def value(self, nodes: Nodes) -> float:
-        """sum mass V."""
-        return float(nodes.mass @ self.values(nodes.x))
+        """sum mass V; an obstacle without mass in it counts nothing."""
+        filled = nodes.mass != 0
+        return float(nodes.mass[filled] @ self.values(nodes.x[filled]))
 
     def gradient(self, x: np.ndarray) -> np.ndarray:
         """grad V at x (..., d)."""

@@ -23,15 +23,17 @@ def fingerprint(problem: Any, scheme: Any, seed: Any, dt: float, t_end: float) -
     there is one) at four times: two lambdas cannot be compared, what they return can.
     """
     probes = problem.probes(PROBES)
-    energies = [problem.at(share * t_end).energy for share in PROBE_TIMES]
+    moments = [problem.at(share * t_end) for share in PROBE_TIMES]
     described = {
         "scheme": repr(scheme),
         "seed": seed if isinstance(seed, int) else seed.bit_generator.state,
         "dt": dt,
         "t_end": t_end,
         "energy": [[c, term.kind, getattr(term, "m", None)] for c, term in problem.energy.terms],
-        "values of V": _digest(*(e.potential_value(probes) for e in energies)),
+        "values of V": _digest(*(p.energy.potential_value(probes) for p in moments)),
         "values of W": _digest(*(c * np.asarray(term.W(probes)) for c, term in problem.energy.interactions)),
+        "drift, source": _digest(*(f(probes) for p in moments for f in (p.drift_value, p.source_value))),
+        "mobility": problem.mobility and f"{problem.mobility.form} {_digest(problem.mobility.at(probes))}",
         "bounds": problem.bounds,
         "boundary": problem.boundary,
         "initial": f"{type(problem.initial).__name__} {_digest(*_initial_arrays(problem.initial))}",

@@ -60,6 +60,8 @@ class Recorder:
             if not hasattr(measure, "values"):
                 raise MeasureError("only a Density has cells.")
             return float(measure.values.min())
+        if not self.problem.gradient_flow:
+            raise SchemeError("a drift, a source or Ito's form makes the problem no gradient flow.")
         if not self.totals["known"]:
             raise SchemeError("the scheme does not know its metric speed and slope.")
         return self.totals["dissipation"]
@@ -77,6 +79,7 @@ class Recorder:
         totals["fallback_steps"] += not info.accepted
         totals["substeps"] += info.substeps
         totals["known"] &= "dissipation" in self.names or not self.problem.energy.time_dependent
+        totals["known"] &= self.problem.gradient_flow
         if not totals["known"]:
             return
         speed, slope = info.speed_squared, info.slope_squared

@@ -86,7 +86,7 @@ def solve(
     >>> run.status, wgf.distance(run.final, problem.exact(0.5), "w2") < 1e-2
     ('finished', True)
     """
-    reason = scheme.supports(problem)
+    reason = _unable(problem, scheme)
     if reason is not None:
         raise SchemeError(_refusal(problem, scheme, reason))
     steps, dt = steps_of(t_end, dt)
@@ -235,8 +235,16 @@ class _Run:
         )
 
 
+def _unable(problem: Problem, scheme: Any) -> str | None:
+    """Why the scheme cannot solve the problem; an extension it does not name it cannot follow."""
+    foreign = [name for name in problem.extensions if name not in getattr(scheme, "extensions", ())]
+    if foreign:
+        return f"it does not follow the {' and the '.join(foreign)} of the problem"
+    return scheme.supports(problem)
+
+
 def _refusal(problem: Problem, scheme: Any, reason: str) -> str:
-    able = [c.__name__ for c in known().values() if c().supports(problem) is None]
+    able = [c.__name__ for c in known().values() if _unable(problem, c()) is None]
     others = f" Schemes that can: {', '.join(able)}." if able else ""
     return f"{type(scheme).__name__} cannot solve this problem: {reason}.{others}"
 

@@ -34,16 +34,22 @@ def gauss_offsets(spacing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return offsets, weights
 
 
-def evaluate(name: str, f: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """f(x) as floats of shape x.shape[:-1], refused by name when the shape is another or not finite."""
+def evaluate(
+    name: str, f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, obstacles: bool = False
+) -> np.ndarray:
+    """f(x) as floats of shape x.shape[:-1], refused by name when the shape is another or not finite.
+
+    obstacles: +inf is allowed, as the value of a potential where no mass may be.
+    """
     values = np.asarray(f(x), dtype=np.float64)
     if values.shape != x.shape[:-1]:
         raise ValueError(
             f"{name} must return shape {x.shape[:-1]} for points of shape {x.shape}, got {values.shape}. "
             "It takes x of shape (..., d): sum over the last axis, (x**2).sum(-1)."
         )
-    if not np.isfinite(values).all():
-        where = tuple(int(k) for k in np.argwhere(~np.isfinite(values))[0])
+    fine = np.isfinite(values) | (values == np.inf) if obstacles else np.isfinite(values)
+    if not fine.all():
+        where = tuple(int(k) for k in np.argwhere(~fine)[0])
         raise NotFiniteError(f"{name} must be finite, got {values[where]} at x = {x[where].tolist()}.")
     return values
 

@@ -73,5 +73,5 @@ def quadratic_aggregation(
         bounds=chosen(bounds, box_around([path(t) for t in (0.0, 20.0)])),
         exact=path,
         name="quadratic-aggregation",
-        source="Carrillo, McCann & Villani, 2003",
+        reference="Carrillo, McCann & Villani, 2003",
     )

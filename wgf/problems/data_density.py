@@ -63,7 +63,7 @@ def density_of_file(
         initial=start,
         bounds=chosen(bounds, tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))),
         name="density-of-file",
-        source="Scott, 1992, chapter 6; Jordan, Kinderlehrer & Otto, 1998",
+        reference="Scott, 1992, chapter 6; Jordan, Kinderlehrer & Otto, 1998",
     )
 
 
@@ -87,5 +87,5 @@ def old_faithful(bandwidth: float | str = 0.25, bounds: Any = None) -> Problem:
         initial=problem.initial,
         bounds=problem.bounds,
         name="old-faithful",
-        source="data: Haerdle, 1991; Azzalini & Bowman, 1990",
+        reference="data: Haerdle, 1991; Azzalini & Bowman, 1990",
     )

@@ -80,7 +80,7 @@ def keller_segel(mass: float = 4 * np.pi, mean: Any = None, cov: Any = None, bou
         initial=start,
         bounds=chosen(bounds, tuple((float(c - reach), float(c + reach)) for c in start.center)),
         name="keller-segel",
-        source="Blanchet, Dolbeault & Perthame, 2006",
+        reference="Blanchet, Dolbeault & Perthame, 2006",
     )
 
 

@@ -110,7 +110,7 @@ def bayesian_logistic_regression(
         initial=prior,
         bounds=chosen(bounds, box),
         name="bayesian-logistic-regression",
-        source=SOURCE,
+        reference=SOURCE,
     )
 
 

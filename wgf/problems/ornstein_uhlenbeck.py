@@ -194,7 +194,7 @@ def ornstein_uhlenbeck(
         bounds=chosen(bounds, path.box()),
         exact=path,
         name="ornstein-uhlenbeck",
-        source=SOURCE,
+        reference=SOURCE,
     )
 
 
@@ -285,5 +285,5 @@ def heat(
         bounds=chosen(bounds, path.box()),
         exact=path,
         name="heat",
-        source="Jordan, Kinderlehrer & Otto, 1998, theorem 5.1",
+        reference="Jordan, Kinderlehrer & Otto, 1998, theorem 5.1",
     )

@@ -109,5 +109,5 @@ def barenblatt(
         bounds=chosen(bounds, flow.box()),
         exact=flow,
         name="barenblatt",
-        source="Barenblatt, 1952; Vazquez, 2007, section 17.5",
+        reference="Barenblatt, 1952; Vazquez, 2007, section 17.5",
     )

@@ -137,7 +137,7 @@ def ring(
         bounds=chosen(bounds, box),
         exact=exact,
         name="ring",
-        source="reference: spectral Galerkin in |x|^2, wgf.problems.spectral",
+        reference="reference: spectral Galerkin in |x|^2, wgf.problems.spectral",
     )
 
 

@@ -135,7 +135,7 @@ def _wells(name: str, V: DoubleWell, diffusion: float, start: Gaussian, bounds: 
         bounds=box,
         exact=_Crossing(flow, start, V.stiffness, diffusion) if flow is not None and apart else None,
         name=name,
-        source=SOURCE,
+        reference=SOURCE,
     )
 
 
