@@ -72,6 +72,10 @@ def write(
     """Rewrite the page and the figures of one subject; what needs a measurement that broke is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = not any(result.verdict == FAILED and result.measured is None for result in results)
+    if subject.body:
+        body = subject.body(folder, full) if whole else []
+        (folder / f"{subject.name}.md").write_text(report.own_page(subject.title, command, body, results))
+        return
     sections = subject.sections(full) if subject.sections and whole else []
     figures = []
     found = report.ladders(results)

@@ -170,12 +170,14 @@ def failures(results: Iterable[Result]) -> list[Result]:
 class Subject:
     """The claims of one subject, and what its result page shows beside them.
 
-    sections(full): further markdown for the page. draw(folder, full): writes figures beyond the ladder
-    plot and returns (file name, what it shows) of each.
+    sections(full): further markdown for the page. body(folder, full): the page's own text, which then comes
+    before the claims and shows the figures it writes to the folder. draw(folder, full): writes figures
+    beyond the ladder plot and returns (file name, what it shows) of each.
     """
 
     name: str
     title: str
     claims: tuple[Claim, ...]
+    body: Callable[[Path, bool], list[str]] | None = None
     sections: Callable[[bool], list[str]] | None = None
     draw: Callable[[Path, bool], list[tuple[str, str]]] | None = None

@@ -118,6 +118,21 @@ def ladders(results: Iterable[Result]) -> list[Ladder]:
     return found
 
 
+def claims_table(results: Iterable[Result]) -> str:
+    """Every claim with what was measured, as a result file shows it."""
+    rows = [
+        (r.claim.name, r.claim.what, r.claim.against, r.text, str(r.claim.required), r.verdict)
+        for r in results
+    ]
+    return markdown_table(("claim", "what", "against", "measured", "required", "verdict"), rows)
+
+
+def own_page(title: str, command: str, body: Sequence[str], results: Sequence[Result]) -> str:
+    """The result file of a subject that writes its own text: the text, then its claims."""
+    parts = [heading(title, command).rstrip(), *body, "## Every claim of this page", MEANING]
+    return "\n\n".join([*parts, claims_table(results)]) + "\n"
+
+
 def subject_page(
     title: str,
     command: str,
@@ -126,14 +141,10 @@ def subject_page(
     figures: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The result file of one subject: its claims, its figures, then the levels behind every order."""
-    rows = [
-        (r.claim.name, r.claim.what, r.claim.against, r.text, str(r.claim.required), r.verdict)
-        for r in results
-    ]
     parts = [
         heading(title, command).rstrip(),
         MEANING,
-        markdown_table(("claim", "what", "against", "measured", "required", "verdict"), rows),
+        claims_table(results),
         *(f"![{shows}]({name})\n\n{shows}" for name, shows in figures),
     ]
     for ladder in ladders(results):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, final
 
 import numpy as np
@@ -21,7 +22,7 @@ from wgf.mobility import Mobility
 T = TypeVar("T")
 PROBE_SHIFT = 0.1  # keeps probed differences off 0, where W may be infinite
 EXTENSIONS = ("drift", "source", "mobility")
-REMEMBERED = 6  # factorisations kept per problem: a study's neighbours, not a leak
+REMEMBERED = 8  # factorisations kept per problem: a study's neighbours, not a leak
 
 
 @checks.checked(
@@ -161,8 +162,11 @@ class Problem:
         """
         if not self.time_dependent:
             return self
-        frozen = replace(self, energy=self.energy.at(t))
+        frozen = copy(self)  # checked once, at the door; its memory is its own
+        object.__setattr__(frozen, "energy", self.energy.at(t))
         object.__setattr__(frozen, "time", float(t))
+        if not self.energy.time_dependent and not (self.drift is not None and takes_time(self.drift)):
+            object.__setattr__(frozen, "_memory", self._memory)
         return frozen
 
     @checks.checked(cells=cells_kind)
@@ -177,7 +181,9 @@ class Problem:
     def cached(self, key: Hashable, build: Callable[[], T]) -> T:
         """What `build` returns, remembered under `key`: factorisations that depend on the problem alone.
 
-        It changes speed and nothing else; the key must hold all that `build` uses besides the problem.
+        It changes speed and nothing else; the key must hold all that `build` uses besides the problem, and
+        what is built must not contain a moving source: a problem in which only the source moves keeps its
+        memory from one time to the next.
         """
         if key in self._memory:
             self._memory.move_to_end(key)

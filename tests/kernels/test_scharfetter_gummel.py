@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wgf.kernels.registry import jit_disabled
-from wgf.kernels.scharfetter_gummel import LANES, bernoulli, pack, sg_factors, unpack
+from wgf.kernels.scharfetter_gummel import LANES, bernoulli, pack, rate_factors, sg_factors, unpack
 
 compiled = pytest.mark.skipif(jit_disabled(), reason="numba is switched off: only the reference runs")
 SHAPES = ((7,), (2,), (5, 3), (24, 17), (17, 33), (4, 18, 20), (3, 2, 5))
@@ -78,3 +78,37 @@ def test_packing_is_undone_by_unpacking():
     packed = pack(columns)
     assert packed.shape == (2, 6, 4, LANES)
     np.testing.assert_array_equal(unpack(packed, LANES + 5), columns)
+
+
+def face_shape(shape, axis, periodic):
+    return tuple(n if k != axis or periodic else n - 1 for k, n in enumerate(shape))
+
+
+@compiled
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_compiled_factors_of_any_rates_equal_the_reference(shape, periodic):
+    rng = np.random.default_rng(4)
+    for axis in range(len(shape)):
+        faces = face_shape(shape, axis, periodic)
+        up, down = (np.exp(5 * rng.normal(size=faces)) * (rng.random(faces) < 0.8) for _ in range(2))
+        arguments = (up, down, 0.3, axis, periodic)
+        reference, found = rate_factors.reference(*arguments), rate_factors.load(rate_factors.cpu)(*arguments)
+        assert found.shape == reference.shape
+        lines = up.size // faces[axis]
+        np.testing.assert_allclose(unpack(found, lines), unpack(reference, lines), rtol=2e-14, atol=0)
+
+
+@pytest.mark.parametrize("form", ["reference", pytest.param("cpu", marks=compiled)])
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("shape", [(9,), (24, 17), (4, 18, 20)])
+def test_factors_of_scharfetter_gummel_rates_are_those_of_the_potential(shape, periodic, form):
+    potential = 2 * np.random.default_rng(5).normal(size=shape)
+    for axis in range(len(shape)):
+        w = np.diff(potential, axis=axis, append=potential.take([0], axis)) / 0.6
+        w = w if periodic else w.take(range(shape[axis] - 1), axis)
+        up, down = bernoulli(w)
+        make = rate_factors.reference if form == "reference" else rate_factors.load(rate_factors.cpu)
+        factors, lines = make(up, down, 3.7, axis, periodic), potential.size // shape[axis]
+        expected = sg_factors.reference(potential, 3.7, 0.6, axis, periodic)
+        np.testing.assert_allclose(unpack(factors, lines), unpack(expected, lines), rtol=1e-13, atol=0)

@@ -7,8 +7,9 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
 
+from wgf.energies.kernels import Newtonian
 from wgf.problems import keller_segel, keller_segel_blow_up_time, keller_segel_second_moment
-from wgf.problems.keller_segel import CRITICAL_MASS, LogAttraction
+from wgf.problems.keller_segel import CRITICAL_MASS
 
 
 @pytest.mark.parametrize(("mass", "width"), [(5.0, 0.8), (8 * np.pi, 0.5), (40.0, 1.3)])
@@ -29,7 +30,7 @@ def test_the_second_moment_moves_as_the_flux_says(mass, width):
 def test_the_kernel_is_the_potential_of_the_enclosed_mass():
     """grad (W * rho) of a Gaussian is M enclosed / (2 pi r): by the mean over a circle of sources."""
     mass, radius = 10.0, 0.7
-    W = LogAttraction(mass / (2 * np.pi))
+    W = Newtonian(2, strength=-mass)
     angles = 2 * np.pi * np.arange(64) / 64
     circle = radius * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     outside, inside = np.array([1.9, 0.4]), np.array([0.1, -0.2])
@@ -39,7 +40,7 @@ def test_the_kernel_is_the_potential_of_the_enclosed_mass():
 
 
 def test_the_gradient_of_the_kernel_is_its_derivative(time_derivative):
-    W, z = LogAttraction(1.7), np.array([0.6, -0.8])
+    W, z = Newtonian(2, strength=-1.7), np.array([0.6, -0.8])
     for k, unit in enumerate(np.eye(2)):
         slope = time_derivative(lambda s, e=unit: W(z + s * e), 0.0, 0.01)
         assert_allclose(slope, W.gradient(z)[k], rtol=1e-10)

@@ -38,7 +38,7 @@ LEAST = 1800
 # Not called by users: made by `solve`, `study`, `+`, a check or the recorder, or protocols.
 MADE_FOR_THE_USER = {
     wgf.Energy, wgf.Trajectory, wgf.StepInfo, wgf.transport.SlicedW2, wgf.energies.Minimum, wgf.measures.Measure,
-    wgf.studies.Order, wgf.studies.Study, wgf.testing.Line, wgf.testing.Report, wgf.autodiff.Tensor,
+    wgf.transport.PoissonSolution, wgf.schemes.Spectrum, wgf.studies.Order, wgf.studies.Study, wgf.testing.Line, wgf.testing.Report, wgf.autodiff.Tensor,
 }  # fmt: skip
 
 
@@ -107,6 +107,15 @@ GOOD: dict[str, dict[str, Any]] = {
     "Gaussian": {"mean": 0.0, "cov": 1.0},
     "Grid": {"bounds": (0.0, 1.0), "cells": 4, "boundary": "noflux"},
     "Mixture": {"weights": [0.5, 0.5], "components": [wgf.Gaussian(0, 1), wgf.Gaussian(1, 1)]},
+    "AggregationDiffusion": {"cells": 16, "time": "implicit", "flux": "limited", "peak": 0.5, "tol": 1e-10,
+                             "iterations": 20},
+    "DynamicJKO": {"cells": 16, "substeps": 1, "mobility": "centred", "tol": 1e-10, "iterations": 100},
+    "EntropicJKO": {"cells": 16, "epsilon": 0.5, "debiased": True, "tol": 1e-6, "iterations": 100},
+    "SpectralFokkerPlanck": {"cells": 16, "modes": 40, "tol": 1e-8},
+    "spectrum": {"problem": PROBLEM, "cells": 16, "count": 3},
+    "WeightedPoisson": {"density": wgf.Density(GRID, np.ones(12) / 6), "face": "geometric"},
+    "Newtonian": {"dimension": 2, "strength": 1.0},
+    "PowerLaw": {"a": 2.0, "b": 0.0},
     "Mobility": {"M": 2.0, "form": "ito"},
     "Particles": {"x": POINTS, "w": [0.2, 0.3, 0.5]},
     "Problem": {"energy": PROBLEM.energy, "initial": wgf.Gaussian(0, 1), "bounds": (-6, 6), "boundary": "noflux",
@@ -184,6 +193,7 @@ INSTANCES: dict[str, Any] = {
     "Trajectory": RUN,
     "Particles": CLOUD,
     "Density": wgf.Density(GRID, np.ones(12) / 6),
+    "WeightedPoisson": wgf.transport.WeightedPoisson(wgf.Density(GRID, np.ones(12) / 6)),
     **{name: getattr(wgf, name)(**GOOD[name])
        for name in ("Gaussian", "Mixture", "Uniform", "Barenblatt", "Quantiles")},
     **{name: getattr(wgf.energies, name)(**GOOD[name])
@@ -193,7 +203,7 @@ ARGUMENTS: dict[str, Any] = {
     "x": POINTS, "u": np.array([0.2, 0.7]), "n": 3, "rng": 0, "path": "out.npz", "t": 0.1, "cells": 8,
     "measure": wgf.Gaussian(0, 1), "grid": GRID, "f": lambda x: np.exp(-(x**2).sum(-1)), "data": POINTS,
     "bandwidth": 0.5, "density": wgf.Density(GRID, np.ones(12) / 6), "particles": CLOUD,
-    "theta": np.zeros((1, 3)), "text": "{}", "expected": 2.0, "columns": ["x"],
+    "source": np.zeros(12), "theta": np.zeros((1, 3)), "text": "{}", "expected": 2.0, "columns": ["x"],
 }  # fmt: skip
 
 

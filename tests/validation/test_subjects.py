@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from validation import barenblatt, grid, jko, langevin
+from validation import barenblatt, finite_volumes, jko, langevin
 from validation.claims import AtMost
 
 
@@ -44,8 +44,8 @@ def test_a_path_with_a_nan_fails(place, monkeypatch):
 def test_a_cell_that_is_nan_is_not_positive(place, monkeypatch):
     measures = [SimpleNamespace(values=np.ones(4)) for _ in range(11)]
     measures[place].values[2] = math.nan
-    monkeypatch.setattr(grid.wgf, "solve", lambda *a, **k: SimpleNamespace(measures=measures))
-    assert not AtMost(1e300).judge(grid.lowest_value(False))
+    monkeypatch.setattr(finite_volumes.wgf, "solve", lambda *a, **k: SimpleNamespace(measures=measures))
+    assert not AtMost(1e300).judge(finite_volumes.lowest_value(False))
 
 
 @pytest.mark.parametrize("place", [0, 1, 9])

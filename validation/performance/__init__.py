@@ -9,19 +9,21 @@ Turned down: a benchmark framework (they time functions, but state neither accur
 from __future__ import annotations
 
 from validation.claims import Subject
-from validation.performance import fokker_planck, harness, langevin
+from validation.performance import fokker_planck, grids, harness, jko_plane, langevin
 from validation.report import versions
+
+WORKLOADS = (fokker_planck, grids, jko_plane, langevin)
 
 
 def sections(full: bool) -> list[str]:
     """The tables of every workload."""
     first = f"Peers: {versions('py-pde', 'torch')}. Thread pools: {harness.pools()}. Times are medians."
-    return [first, *fokker_planck.sections(), *langevin.sections()]
+    return [first, *(part for workload in WORKLOADS for part in workload.sections())]
 
 
 SUBJECT = Subject(
     name="performance",
     title="Performance",
-    claims=(*fokker_planck.CLAIMS, *langevin.CLAIMS),
+    claims=tuple(claim for workload in WORKLOADS for claim in workload.CLAIMS),
     sections=sections,
 )

@@ -246,6 +246,13 @@ CLAIMS = (
         required=AtMost(1.7e-4),
     ),
     Claim(
+        name="performance/fp-512-splu",
+        what="CPU time of scipy splu TR-BDF2 to the same target over that of wgf.solve, 512^2",
+        against="scipy sparse LU",
+        measure=lambda full: ratio(to_target()["scipy splu", 512]),
+        required=AtLeast(20),
+    ),
+    Claim(
         name="performance/fp-512-cell-cost",
         what="CPU time per cell to 1.7e-4 at 512^2 over that to 6e-4 at 256^2",
         against="wgf at 256^2",

@@ -1,8 +1,9 @@
 """Energies over probability measures: a sum of weighted terms that knows nothing of grids, particles or time.
 
 `build.py` holds the functions users write (`entropy() + potential(V)`), `terms.py` and `interaction.py`
-what each term can compute, `energy.py` the sum, `named.py` potentials with compiled gradients,
-`equilibrium.py` minimisers in closed form.
+what each term can compute, `convolution.py` W * rho on grids, `energy.py` the sum, `named.py` potentials
+with compiled gradients, `kernels.py` interaction kernels with their exact cell averages, `equilibrium.py`
+minimisers in closed form.
 
 Choices: potentials are plain NumPy of points, differentiated automatically; `kl(target)` is a function
 returning entropy + potential and not a term, so that KL flows and Fokker-Planck are visibly the same.
@@ -12,6 +13,7 @@ Turned down: an energy class per equation (the combinations multiply) and symbol
 from wgf.energies.build import entropy, interaction, internal, kl, potential
 from wgf.energies.energy import Energy
 from wgf.energies.equilibrium import Minimum
+from wgf.energies.kernels import Newtonian, PowerLaw
 from wgf.energies.named import DoubleWell, Logistic, NegativeLogDensity, Quadratic, Ring
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "Logistic",
     "Minimum",
     "NegativeLogDensity",
+    "Newtonian",
+    "PowerLaw",
     "Quadratic",
     "Ring",
     "entropy",

@@ -8,11 +8,13 @@ from typing import Any, final
 
 import numpy as np
 
-from wgf.measures.averages import cell_averages, evaluate
+from wgf.energies.convolution import Convolution, kernel_values
+from wgf.measures.averages import evaluate
 from wgf.measures.density import Density
 from wgf.measures.grid import Grid
 from wgf.measures.nodes import Nodes
 
+REMEMBERED = 2  # grids whose transform is kept: a run needs one, a pair of resolutions two
 PAIRS = 2_000_000  # pairs per block: 16 MB of differences per axis
 
 
@@ -48,7 +50,7 @@ class Interaction:
         """Half the double sum of mass mass W over pairs; the diagonal is left out if W(0) is infinite."""
         total = 0.0
         for rows, z in _blocks(nodes.x, nodes.x):
-            total += float(nodes.mass[rows] @ self._values(z)[0] @ nodes.mass)
+            total += float(nodes.mass[rows] @ kernel_values(self.W, z)[0] @ nodes.mass)
         return 0.5 * total
 
     def grid_value(self, density: Density) -> float:
@@ -56,37 +58,21 @@ class Interaction:
         return 0.5 * float(np.sum(density.cell_masses * self.convolve(density)))
 
     def convolve(self, density: Density) -> np.ndarray:
-        """W * rho at the cell centres: zero-padded FFT, or periodic along periodic axes."""
-        from scipy.signal import fftconvolve  # half a second to import, and only interactions need it
+        """W * rho at the cell centres, without wrap-around, or periodic along periodic axes."""
+        return self.on(density.grid)(density.values)
 
-        masses, grid = density.cell_masses, density.grid
-        kernel = self._kernel(grid)
-        result = fftconvolve(masses, kernel, mode="full")
-        for axis, (n, kind) in enumerate(zip(grid.cells, grid.boundary, strict=True)):
-            result = np.moveaxis(result, axis, 0)
-            if kind == "periodic":
-                folded = np.zeros((n, *result.shape[1:]))
-                np.add.at(folded, np.arange(result.shape[0]) % n, result)
-                result = folded
-            else:
-                result = result[n - 1 : 2 * n - 1]
-            result = np.moveaxis(result, 0, axis)
-        return result
+    def on(self, grid: Grid) -> Convolution:
+        """W * on this grid, with the kernel's transform; the last few grids are remembered."""
+        plans = self.__dict__.setdefault("_plans", {})
+        plan = plans.pop(grid, None) or Convolution(self.W, grid)
+        plans[grid] = plan
+        while len(plans) > REMEMBERED:
+            del plans[next(iter(plans))]
+        return plan
 
-    def _kernel(self, grid: Grid) -> np.ndarray:
-        """W at the differences of cell centres; along a periodic axis the nearest images."""
-        steps = []
-        for n, h, kind in zip(grid.cells, grid.spacing, grid.boundary, strict=True):
-            k = np.arange(n) if kind == "periodic" else np.arange(-(n - 1), n)
-            steps.append(np.where(k > n // 2, k - n, k) * h if kind == "periodic" else k * h)
-        z = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
-        values, origin_is_finite = self._values(z)
-        if not origin_is_finite:
-            half = 0.5 * grid.spacing
-            # an even number of cells keeps the Gauss nodes off the singularity
-            origin = cell_averages(self.W, Grid(np.stack([-half, half], axis=1), 16)).mean()
-            values = np.where((z == 0).all(-1), origin, values)
-        return values
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: all but the remembered transforms."""
+        return {name: value for name, value in self.__dict__.items() if name != "_plans"}
 
     def gradient(self, z: np.ndarray) -> np.ndarray:
         """grad W at differences z (..., d), 0 where z = 0."""
@@ -105,17 +91,6 @@ class Interaction:
         for rows, z in _blocks(x, x):
             result[rows] = -np.einsum("j,ijd->id", w, self.gradient(z))
         return result
-
-    def _values(self, z: np.ndarray) -> tuple[np.ndarray, bool]:
-        """W at differences z (..., d), 0 in place of an infinite W(0), and whether W(0) is finite."""
-        at_origin = (z == 0).all(-1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.array(self.W(z), dtype=np.float64)
-        if values.shape == at_origin.shape:
-            singular = at_origin & ~np.isfinite(values)
-            values[singular] = 0.0
-            return evaluate("W", lambda _: values, z), not singular.any()
-        return evaluate("W", lambda _: values, z), True
 
 
 def _blocks(x: np.ndarray, y: np.ndarray) -> Any:

@@ -1,5 +1,8 @@
 """Scharfetter-Gummel rates of one axis, and the factors with which its implicit equations are solved.
 
+Two doors to the same factors: `sg_factors` makes the rates of a constant diffusion from V as it goes, the
+fast path; `rate_factors` takes any nonnegative rates per face.
+
 The flux through the face between cells i and i+1 is F = (D/h) [B(w) rho_i - B(-w) rho_{i+1}] with
 w = (V_{i+1} - V_i)/D and B(z) = z/(e^z - 1) (Scharfetter & Gummel, 1969). It vanishes exactly on
 exp(-V/D) at the cell centres, because B(-w) = e^w B(w).
@@ -57,6 +60,22 @@ def _sg_factors(
     v = potential.reshape(n, -1)
     w = (np.concatenate([v[1:], v[:1]]) if periodic else v[1:]) - (v if periodic else v[:-1])
     up, down = (strength * rate for rate in bernoulli(w / temperature))
+    return _packed(up, down, periodic)
+
+
+def _rate_factors(up: np.ndarray, down: np.ndarray, strength: float, axis: int, periodic: bool) -> np.ndarray:
+    """The factors of `sg_factors` for any rates >= 0 per face: variable mobility, drift, closed faces.
+
+    up, down: rates of the jumps through the faces of `axis`, with n - 1 faces there (n when periodic) and
+    the grid's cells along the other axes. strength: what multiplies them, dt times the scheme's coefficient.
+    Detailed balance is not needed: the rows sum to 1 for any rates.
+    """
+    faces = up.shape[axis]
+    up, down = (strength * np.moveaxis(rate, axis, 0).reshape(faces, -1) for rate in (up, down))
+    return _packed(up, down, periodic)
+
+
+def _packed(up: np.ndarray, down: np.ndarray, periodic: bool) -> np.ndarray:
     q, t = (_ring if periodic else _open)(up, down)
     return pack(np.stack([up, down, q, t], axis=1))
 
@@ -115,3 +134,4 @@ def unpack(factors: np.ndarray, lines: int) -> np.ndarray:
 
 
 sg_factors = Kernel(_sg_factors, cpu="wgf.kernels.cpu.scharfetter_gummel:sg_factors")
+rate_factors = Kernel(_rate_factors, cpu="wgf.kernels.cpu.scharfetter_gummel:rate_factors")

@@ -177,8 +177,8 @@ class _Run:
             state, info = self.scheme.step(frozen, self.state, self.dt, self.rng)
         except NotFiniteError as error:
             raise DivergedError(f"{error} This was at {self._where()}.{self._advice()}") from error
-        except ConvergenceError as error:
-            raise ConvergenceError(f"{error} This was at {self._where()}.") from error
+        except (ConvergenceError, DivergedError) as error:
+            raise type(error)(f"{error} This was at {self._where()}.") from error
         fault = None if info.finite else find_fault(state)
         if fault is not None:
             raise DivergedError(f"{fault.sentence} at {self._where()}, {fault.place}.{self._advice()}")

@@ -18,16 +18,15 @@ from numpy.polynomial import legendre
 
 from wgf import checks
 from wgf.measures.base import frozen, level_kind, line_kind, location_kind, locations
+from wgf.schemes.grid.spectral.axis import NODES, ORDER, WEIGHTS, Polynomials, panels
 
 Function = Callable[[np.ndarray], np.ndarray]
 
 PANELS = 60  # of the interval; their 1200 nodes resolve products of polynomials up to DEGREES[-1]
-ORDER = 20
 DEGREES = (120, 200, 320)  # tried in turn until the initial density is resolved
 RESOLVED = 1e-10  # relative error of the densities below which a reference deserves the name
 BISECTIONS = 60  # halvings of a panel: to rounding
 
-NODES, WEIGHTS = legendre.leggauss(ORDER)
 # Values at the nodes of a panel -> Legendre coefficients there (discrete orthogonality, exact).
 TO_SERIES = (np.arange(ORDER) + 0.5)[:, None] * legendre.legvander(NODES, ORDER - 1).T * WEIGHTS
 
@@ -155,43 +154,16 @@ class SpectralFlow:
         mobility: Function | None = None,
         degree: int = DEGREES[0],
     ) -> None:
-        middle, reach = (
-            0.5 * (interval[0] + interval[1]),
-            0.5 * (interval[1] - interval[0]),
-        )
-        # Zeros of polynomials crowd at the ends like those of cosines, and so must the panels.
-        self.edges = middle - reach * np.cos(np.linspace(0, np.pi, PANELS + 1))
-        half = 0.5 * np.diff(self.edges)[:, None]
-        self.nodes = (self.edges[:-1, None] + half * (NODES + 1)).ravel()
-        self._weights = (half * WEIGHTS).ravel()
+        self.edges, self.nodes, self._weights = panels(*interval, PANELS)
         height = potential(self.nodes) / diffusion
         self._root = np.sqrt(self._weights * np.exp(height.min() - height))
-        basis, slopes = self._orthonormal(degree + 1)
+        polynomials = Polynomials(self.nodes, self._root, degree)
         speed = diffusion if mobility is None else diffusion * mobility(self.nodes)
         # Singular values of the gradient, not eigenvalues of its square: small rates keep their digits.
-        vectors, gradients, _ = np.linalg.svd(slopes * np.sqrt(speed), full_matrices=False)
+        vectors, gradients, _ = np.linalg.svd(polynomials.slopes * np.sqrt(speed), full_matrices=False)
         self.rates = gradients[::-1] ** 2
-        self._basis = basis
-        self._modes = vectors[:, ::-1].T @ basis
-
-    def _orthonormal(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """sqrt(weight) times the first `count` orthonormal polynomials at the nodes, and their slopes.
-
-        Stieltjes' three-term recurrence: stable, because the nodes are far more than the degree.
-        """
-        basis, slopes = (
-            np.zeros((count, self.nodes.size)),
-            np.zeros((count, self.nodes.size)),
-        )
-        basis[0] = self._root / np.linalg.norm(self._root)
-        back = 0.0
-        for n in range(count - 1):
-            centre = (self.nodes * basis[n]) @ basis[n]
-            following = (self.nodes - centre) * basis[n] - back * basis[n - 1]
-            slope = basis[n] + (self.nodes - centre) * slopes[n] - back * slopes[n - 1]
-            back = np.linalg.norm(following)
-            basis[n + 1], slopes[n + 1] = following / back, slope / back
-        return basis, slopes
+        self._basis = polynomials.values
+        self._modes = vectors[:, ::-1].T @ polynomials.values
 
     def unresolved(self, density: Function) -> float:
         """Relative error to expect from an initial density; infinite when it cannot be expanded.

@@ -1,14 +1,24 @@
 """Schemes: ways to advance a problem by dt. One room per kind of discretisation.
 
 `grid/` finite volumes on cells, `jko/` minimising movements, `particles/` clouds; `names.py` makes
-'fokker-planck', FokkerPlanck and FokkerPlanck() mean the same. A scheme is a frozen dataclass of settings
-with pure functions `supports`, `init`, `step`, `measure` (see `wgf.base`); it holds no state and has no
-time loop. Turned down: a base class with a time loop in it, and registration as a side effect of
-subclassing.
+'fokker-planck', FokkerPlanck and FokkerPlanck() mean the same; `cells.py` and `internal_energy.py` are what
+schemes on cells share. A scheme is a frozen dataclass of settings with pure functions `supports`, `init`,
+`step`, `measure` (see `wgf.base`); it holds no state and has no time loop. Turned down: a base class with a
+time loop in it, and registration as a side effect of subclassing.
 """
 
-from wgf.schemes.grid import FokkerPlanck
-from wgf.schemes.jko import QuantileJKO
+from wgf.schemes.grid import AggregationDiffusion, FokkerPlanck, SpectralFokkerPlanck, Spectrum, spectrum
+from wgf.schemes.jko import DynamicJKO, EntropicJKO, QuantileJKO
 from wgf.schemes.particles import Langevin
 
-__all__ = ["FokkerPlanck", "Langevin", "QuantileJKO"]
+__all__ = [
+    "AggregationDiffusion",
+    "DynamicJKO",
+    "EntropicJKO",
+    "FokkerPlanck",
+    "Langevin",
+    "QuantileJKO",
+    "SpectralFokkerPlanck",
+    "Spectrum",
+    "spectrum",
+]

@@ -35,6 +35,53 @@ def sg_factors(
     return factors.reshape(blocks, faces, COLUMNS, width)
 
 
+def rate_factors(up: np.ndarray, down: np.ndarray, strength: float, axis: int, periodic: bool) -> np.ndarray:
+    """Compiled form of `wgf.kernels.scharfetter_gummel.rate_factors`."""
+    shape = up.shape
+    faces, inner = shape[axis], math.prod(shape[axis + 1 :])
+    lines = up.size // faces
+    width = 1 if lines == 1 else LANES
+    flat = (np.ascontiguousarray(rate, dtype=np.float64).reshape(-1) for rate in (up, down))
+    blocks = -(-lines // width)
+    factors = aligned(blocks * faces * COLUMNS * width)
+    compute: Any = _one_line_of_rates if lines == 1 else _blocks_of_rates
+    compute(*flat, strength, faces, inner, True if periodic else None, factors, aligned(faces * width))
+    return factors.reshape(blocks, faces, COLUMNS, width)
+
+
+@njit(cache=True, error_model="numpy")
+def _one_line_of_rates(up, down, strength, faces, inner, ring, factors, work):
+    _take(0.0, 1, up, 0, 1, faces, strength, factors, 0)
+    _take(0.0, 1, down, 0, 1, faces, strength, factors, 1)
+    _eliminate(0.0, 1, factors, 0, faces if ring is not None else faces + 1, ring)
+
+
+@njit(cache=True, error_model="numpy")
+def _blocks_of_rates(up, down, strength, faces, inner, ring, factors, work):
+    lines = up.size // faces
+    zero = fill(0.0)
+    for block in range((lines + LANES - 1) // LANES):
+        first = block * LANES
+        at = block * faces * COLUMNS * LANES
+        if side_by_side(first, lines, inner):
+            base = (first // inner) * faces * inner + first % inner
+            _take(zero, LANES, up, base, inner, faces, strength, factors, at)
+            _take(zero, LANES, down, base, inner, faces, strength, factors, at + LANES)
+        else:
+            gather(up, first, lines, faces, inner, work, LANES)
+            _take(zero, LANES, work, 0, LANES, faces, strength, factors, at)
+            gather(down, first, lines, faces, inner, work, LANES)
+            _take(zero, LANES, work, 0, LANES, faces, strength, factors, at + LANES)
+        _eliminate(zero, LANES, factors, at, faces if ring is not None else faces + 1, ring)
+
+
+@njit(cache=True, error_model="numpy")
+def _take(like, width, rates, base, stride, faces, strength, factors, at):
+    """Rates of every face, times `strength`, into their column of the factors."""
+    for i in range(faces):
+        store(strength * load(like, rates, base + i * stride), factors, at + i * COLUMNS * width)
+
+
 @njit(cache=True, error_model="numpy")
 def _one_line(potential, strength, beta, n, ring, factors):
     faces = len(factors) // COLUMNS

@@ -1,14 +1,16 @@
-"""Minimising movements: each step solves argmin W2^2(rho, rho_n) / (2 dt) + E(rho).
+"""Minimising movements: each step solves argmin W2^2(rho, rho_n) / (2 dt) + E(rho). One folder a solver.
 
-On the line (`quantile.py`) W2 is the flat L2 distance of quantile functions, so the step is a smooth
-convex problem in N + 1 edge positions with a tridiagonal Hessian, and the higher-order methods of
-Hilbert spaces (BDF2, implicit midpoint) apply as they stand. `quantile_mesh.py` cuts the initial measure
-into cells, `quantile_functional.py` and `quantile_interaction.py` are the objective, `newton.py` the solver.
+`quantile/` the line, exactly; `back_and_forth/` cells, by the dual problem and c-transforms; `dynamic/`
+cells, by the Benamou-Brenier formula; `entropic/` cells, by scalings; `gaussian/` Gaussians in closed form,
+any dimension; `sliced/` cells, with the sliced distance in place of W2. The five that share a metric are
+held to each other and to closed forms in `validation/agreement.py`; none of them imports another.
 
-Turned down: particles with equal masses and a log-gap entropy (one order less at free boundaries, a bias in
-the entropy), and gradient descent on the edges (the log barrier makes it stiff).
+Turned down: general-purpose minimisers over cell values with W2 by linear programming (W2 between close
+densities is a hard test on any grid, and JKO steps are exactly that).
 """
 
+from wgf.schemes.jko.dynamic import DynamicJKO
+from wgf.schemes.jko.entropic import EntropicJKO
 from wgf.schemes.jko.quantile import QuantileJKO
 
-__all__ = ["QuantileJKO"]
+__all__ = ["DynamicJKO", "EntropicJKO", "QuantileJKO"]
