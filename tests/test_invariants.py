@@ -15,10 +15,22 @@ from hypothesis import strategies as st
 
 import wgf
 from wgf.energies import DoubleWell, Quadratic
-from wgf.schemes import FokkerPlanck, Langevin, QuantileJKO
+from wgf.schemes import (
+    AggregationDiffusion,
+    BackAndForthJKO,
+    DynamicJKO,
+    EntropicJKO,
+    FokkerPlanck,
+    Langevin,
+    QuantileJKO,
+)
 
 SCHEMES = [
     *(FokkerPlanck(cells=24, time=t) for t in ("tr-bdf2", "backward-euler", "exponential")),
+    *(AggregationDiffusion(cells=24, time=t) for t in ("implicit", "sdirk2", "ssp-rk3")),
+    BackAndForthJKO(cells=24),
+    DynamicJKO(cells=16),
+    EntropicJKO(cells=24, tol=1e-4),
     *(QuantileJKO(levels=12, time=t) for t in ("jko", "bdf2", "midpoint")),
     *(
         Langevin(particles=9, integrator=i)
@@ -106,7 +118,15 @@ THREADS = """
 import itertools
 import numba, numpy as np, threadpoolctl, wgf
 from wgf.energies import DoubleWell
-from wgf.schemes import FokkerPlanck, Langevin, QuantileJKO
+from wgf.schemes import (
+    AggregationDiffusion,
+    BackAndForthJKO,
+    DynamicJKO,
+    EntropicJKO,
+    FokkerPlanck,
+    Langevin,
+    QuantileJKO,
+)
 
 rng, compared = np.random.default_rng(0), 0
 plane = wgf.Problem(wgf.entropy() + wgf.potential(DoubleWell()), wgf.Gaussian([0.3, 0.0], 0.3), bounds=[(-4, 4)] * 2)

@@ -112,7 +112,7 @@ def contestants(step: Step) -> dict[str, Any]:
     d = step.problem.dimension
     cells, h = CELLS[d], float(step.grid.spacing.max())
     found: dict[str, Any] = {"quantile": QuantileJKO(levels=LEVELS)} if d == 1 else {}
-    found["back-and-forth"] = BackAndForthJKO(cells=cells)
+    found["back-and-forth"] = BackAndForthJKO(cells=cells, tol=2e-3)
     for K in INNER[d]:
         found[f"dynamic, K = {K}"] = DynamicJKO(cells=cells, substeps=K)
     for width in WIDTHS[d]:

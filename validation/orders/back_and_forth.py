@@ -2,9 +2,9 @@ r"""Orders and claims of `BackAndForthJKO`: one step against closed-form minimis
 
 Theory. In space the step is the semi-discrete transport problem with midpoint values: order 2 in cell
 averages of smooth densities. At a free boundary of rho^(m-1) ~ distance, m = 2, the cells that the edge cuts
-are a share h of all and wrong by h: between 1.5 and 2 in L1, up and down with how the edge cuts them even on average over
-centres, so a least-squares exponent is claimed, no extrapolated order. For m = 1.5, where the density leaves
-its edge with slope 0, the order is 2 again. In time JKO is implicit Euler, order 1; the
+are a share h of all and wrong by h: between 1.5 and 2 in L1, up and down with how the edge cuts them, even on
+average over centres, so a least-squares exponent is claimed, no extrapolated order. For m = 1.5, where the
+density leaves its edge with slope 0, the order is 2 again. In time JKO is implicit Euler, order 1; the
 midpoint rule extends the map of half a step, order 2, as long as h^2 per step stays far below dt^3.
 """
 
@@ -28,7 +28,9 @@ CENTRES, ON_LINE = 4, 24
 FINE = 2e-4  # tol of ladders: the residual of the dual stays far below the error of the grid
 
 
-def dilation(cells: int, m: float, center: tuple[float, ...], tol: float = FINE) -> tuple[float, float, float]:
+def dilation(
+    cells: int, m: float, center: tuple[float, ...], tol: float = FINE
+) -> tuple[float, float, float]:
     """L1 error of one JKO step of a Barenblatt profile in the unit box, its mass error, its residual."""
     d = len(center)
     scale = float(closed_forms.barenblatt_flow(m, d, TAU, 1, t0=T0)[-1])

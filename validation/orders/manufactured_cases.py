@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -191,14 +192,14 @@ def linear_cases(d: int, boundary: str) -> tuple[Case, ...]:
     """Every term of the Fokker-Planck equation beside diffusion, alone and together."""
     rho = density(d, boundary)
     still, moving = landscape(d, boundary), landscape(d, boundary, speed=3)
-    tensors = (
+    tensors: tuple[tuple[str, dict[str, Any]], ...] = (
         ("diagonal diffusion", {"mobility": diagonal(d, boundary), "shape": "diagonal"}),
         ("tensor diffusion, Fick", {"mobility": metric(d, boundary), "shape": "tensor"}),
         ("tensor diffusion, Ito", {"mobility": metric(d, boundary), "shape": "tensor", "form": "ito"}),
     )
     last = tensors[1][1] if d == 2 else {"mobility": scalar(d, boundary)}
     together = {"potential": moving, "drift": stirring(d, boundary), **last}
-    terms = (
+    terms: tuple[tuple[str, dict[str, Any]], ...] = (
         ("diffusion", {}),
         ("variable diffusion, Fick", {"mobility": scalar(d, boundary)}),
         ("variable diffusion, Ito", {"mobility": scalar(d, boundary), "form": "ito"}),
@@ -215,7 +216,7 @@ def nonlinear_cases(d: int, boundary: str) -> tuple[Case, ...]:
     """Every term of an aggregation-diffusion equation, alone and together."""
     rho = density(d, boundary, even_period=True)
     moving = landscape(d, boundary, speed=3)
-    terms = (
+    terms: tuple[tuple[str, dict[str, Any]], ...] = (
         ("internal, m = 2", {"powers": ((0.6, 2),)}),
         ("internal, m = 3", {"powers": ((0.4, 3),)}),
         ("interaction", {"diffusion": D, "kernel": kernel(d)}),

@@ -1,4 +1,4 @@
-r"""The c-transform of a potential on a grid for the cost |x - y|^2 / (2 tau), by lower envelopes of parabolas.
+r"""The c-transform of a potential on cells for the cost |x - y|^2 / (2 tau), by lower envelopes of parabolas.
 
 phi^c(y) = min over cells x of |x - y|^2 / (2 tau) - phi(x) is a minimum over one axis after another, and
 along a line every cell is the vertex of a parabola of the same width. Two such parabolas cross once, so the

@@ -1,8 +1,8 @@
-r"""Elliptic equations of cells with no-flux walls: constant coefficients by cosine transforms, others by hand.
+r"""Elliptic equations of cells with no-flux walls: constant coefficients by cosine transforms.
 
 With walls of no flux the five-point Laplacian (three points on the line, seven in space) is diagonal in the
 DCT-II basis, so theta_1 - theta_2 Laplace is inverted by one pair of transforms, exactly up to rounding.
-Variable coefficients are only applied here; `schemes.jko.back_and_forth_linear` solves with them.
+Variable coefficients are only applied here; `schemes.jko.back_and_forth.linear` solves with them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from wgf.kernels.registry import Kernel
 
 
-def neumann_symbol(cells: Sequence[int], strengths: Sequence[float]) -> np.ndarray:
+def neumann_symbol(cells: Sequence[int], strengths: Sequence[float] | np.ndarray) -> np.ndarray:
     """Eigenvalues of -sum_k strengths[k] (second difference along axis k), no-flux walls, (*cells).
 
     2 strength (1 - cos(pi j / n)), written as 4 strength sin^2 so that small ones keep their accuracy.
@@ -36,9 +36,9 @@ def cosine_solve(rhs: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """
     from scipy.fft import dctn, idctn
 
-    spectrum = dctn(rhs, type=2, norm="ortho")
+    spectrum = np.asarray(dctn(rhs, type=2, norm="ortho"))
     spectrum *= inverse
-    return idctn(spectrum, type=2, norm="ortho", overwrite_x=True)
+    return np.asarray(idctn(spectrum, type=2, norm="ortho", overwrite_x=True))
 
 
 def _weighted_laplacian(

@@ -2,10 +2,11 @@ r"""Push-forward of a density on cells by a map given by the images of the faces
 
 The gradient map x - tau grad phi of a potential on cells moves the face between two neighbours along their
 axis by a difference of phi, so the image of a cell is a box whose sides are four (two, six) of those numbers:
-the images of the cells of a line are gapless, and on the line they are the Laguerre cells of the semi-discrete
-transport problem, exactly. `pull` measures a density on such boxes (the boxes are preimages of the cells that
-receive), `push` spreads the content of each cell over its box. Both take the density linear in each cell,
-limited only where it would become negative; both give out what they take in, to rounding.
+the images of the cells of a line are gapless, and in one dimension they are the Laguerre cells of the
+semi-discrete transport problem, exactly. `pull` measures a density on such boxes (the boxes are preimages
+of the cells that receive), `push` spreads the content of each cell over its box. Both take the density
+linear in each cell, limited only where it would become negative, and can give out what they take in, to
+rounding.
 
 Arrays have three axes (n0, n1, n2), the first ones of length 1 in the plane and on the line; positions are
 counted in cells from the lower wall. Turned down: point-wise interpolation of the density times a
@@ -44,8 +45,8 @@ def _faces(potential: Array, strengths: Array, f0: Array, f1: Array, f2: Array) 
 def _ordered(positions: Array, axis: int) -> None:
     """Put the inner positions of every line along an axis in order, within its ends, in place.
 
-    Runs out of order get their mean, as least squares has it: for images of faces under x - tau grad phi these
-    are the slopes of the lower convex hull of x^2 / 2 - tau phi, the images of the c-concave envelope.
+    Runs out of order get their mean, as least squares has it: for images of faces under x - tau grad phi
+    these are the slopes of the lower convex hull of x^2 / 2 - tau phi, the images of the c-concave envelope.
     Ayer, Brunk, Ewing, Reid & Silverman, 1955 (pool adjacent violators).
     """
     moved = np.moveaxis(positions, axis, 0)
@@ -130,7 +131,7 @@ def _pull(
 ) -> None:
     """out = integral of the density over every box, in units of a cell's volume.
 
-    share: True divides what lies in a cell among the boxes that cover it, so the content is conserved to rounding
+    share: True divides what lies in a cell among the boxes that cover it, so content is conserved to rounding
     though sheared boxes overlap; False integrates as the boxes stand: the Monge-Ampere form, which conserves
     up to the square of the shear.
     """
@@ -154,9 +155,7 @@ def _pull(
         out += part * value
 
 
-def _push(
-    rho: Array, s0: Array, s1: Array, s2: Array, f0: Array, f1: Array, f2: Array, out: Array
-) -> None:
+def _push(rho: Array, s0: Array, s1: Array, s2: Array, f0: Array, f1: Array, f2: Array, out: Array) -> None:
     """out = the content of every cell spread over its box, linear in the cell, in densities."""
     faces, slope = (f0, f1, f2), (s0, s1, s2)
     sides = _sides(faces)

@@ -8,16 +8,26 @@ time loop in it, and registration as a side effect of subclassing.
 """
 
 from wgf.schemes.grid import AggregationDiffusion, FokkerPlanck, SpectralFokkerPlanck, Spectrum, spectrum
-from wgf.schemes.jko import DynamicJKO, EntropicJKO, QuantileJKO
+from wgf.schemes.jko import (
+    BackAndForthJKO,
+    DynamicJKO,
+    EntropicJKO,
+    GaussianJKO,
+    QuantileJKO,
+    SlicedJKO,
+)
 from wgf.schemes.particles import Langevin
 
 __all__ = [
     "AggregationDiffusion",
+    "BackAndForthJKO",
     "DynamicJKO",
     "EntropicJKO",
     "FokkerPlanck",
+    "GaussianJKO",
     "Langevin",
     "QuantileJKO",
+    "SlicedJKO",
     "SpectralFokkerPlanck",
     "Spectrum",
     "spectrum",

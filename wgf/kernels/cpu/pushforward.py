@@ -180,7 +180,7 @@ def pull(
 
 @njit(cache=True, inline="always")
 def _image(low, high, cell):
-    """Share of an image [low, high] that lies in a cell, and its middle relative to the image's, in images."""
+    """Share of an image [low, high] in a cell, and the middle of that relative to the image's, in images."""
     width = high - low
     if width <= THIN:
         return 1.0, 0.0
@@ -198,9 +198,7 @@ def _last(low, high, n):
 
 
 @njit(cache=True, error_model="numpy")
-def push(
-    rho: Array, s0: Array, s1: Array, s2: Array, f0: Array, f1: Array, f2: Array, out: Array
-) -> None:
+def push(rho: Array, s0: Array, s1: Array, s2: Array, f0: Array, f1: Array, f2: Array, out: Array) -> None:
     """Compiled form of `wgf.kernels.pushforward.push`."""
     n0, n1, n2 = rho.shape
     out[...] = 0.0

@@ -9,8 +9,11 @@ Turned down: general-purpose minimisers over cell values with W2 by linear progr
 densities is a hard test on any grid, and JKO steps are exactly that).
 """
 
+from wgf.schemes.jko.back_and_forth import BackAndForthJKO
 from wgf.schemes.jko.dynamic import DynamicJKO
 from wgf.schemes.jko.entropic import EntropicJKO
+from wgf.schemes.jko.gaussian import GaussianJKO
 from wgf.schemes.jko.quantile import QuantileJKO
+from wgf.schemes.jko.sliced import SlicedJKO
 
-__all__ = ["DynamicJKO", "EntropicJKO", "QuantileJKO"]
+__all__ = ["BackAndForthJKO", "DynamicJKO", "EntropicJKO", "GaussianJKO", "QuantileJKO", "SlicedJKO"]

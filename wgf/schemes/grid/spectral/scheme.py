@@ -263,7 +263,8 @@ def _expanded(problem: Problem, grid: Grid, modes: tuple[int, ...], product: boo
     inside = float(weighted.sum())
     if not inside > 0:
         return _Start(flow, density, np.inf)
-    coefficients = flow.project(density / inside)
+    with np.errstate(over="ignore", invalid="ignore"):  # rho / sqrt(pi) of a start much wider than pi
+        coefficients = flow.project(density / inside)
     if not np.isfinite(coefficients).all():
         return _Start(flow, coefficients, np.inf)
     misfit = float(np.abs(flow.rebuilt(coefficients) - weighted / inside).sum())

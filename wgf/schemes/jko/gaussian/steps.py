@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wgf.errors import ConvergenceError
-from wgf.schemes.jko.gaussian_energy import QuadraticEnergy
+from wgf.schemes.jko.gaussian.energy import QuadraticEnergy
 from wgf.transport.bures import root
 
 Array = np.ndarray

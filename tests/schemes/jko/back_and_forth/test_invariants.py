@@ -26,9 +26,7 @@ class Wave:
         return (0.5 * self.k * x**2 + self.h * np.cos(self.w * x + self.p)).sum(-1)
 
 
-waves = st.builds(
-    Wave, st.floats(0, 3), st.floats(-0.4, 0.4), st.floats(0.3, 2.5), st.floats(-3, 3)
-)
+waves = st.builds(Wave, st.floats(0, 3), st.floats(-0.4, 0.4), st.floats(0.3, 2.5), st.floats(-3, 3))
 pressures = st.sampled_from([entropy(), 0.3 * entropy(), internal(2), 0.5 * internal(3), internal(1.5)])
 steps = st.floats(-4, -0.7).map(lambda e: 10.0**e)
 boxes = st.sampled_from([((-2.0, 2.0),), ((-1.5, 2.5), (-2.0, 2.0))])
@@ -92,7 +90,7 @@ def test_a_vanishing_step_changes_nothing(kind, wave, box, seed) -> None:
 def test_equilibrium_rests(kind, wave, dt, box) -> None:
     """The density with U' + V constant is its own minimiser for any dt."""
     from wgf.schemes.internal_energy import InternalEnergy
-    from wgf.schemes.jko.back_and_forth_dual import DualStep
+    from wgf.schemes.jko.back_and_forth.dual import DualStep
 
     grid = Grid(box, tuple(24 if len(box) == 2 else 40 for _ in box))
     V = grid.evaluate(wave)

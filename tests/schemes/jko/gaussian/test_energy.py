@@ -14,7 +14,7 @@ from wgf.measures import Gaussian, Mixture, Uniform
 from wgf.problem import Problem
 from wgf.problems import ornstein_uhlenbeck_path
 from wgf.schemes.jko.gaussian import GaussianJKO
-from wgf.schemes.jko.gaussian_energy import NotQuadratic, quadratic_energy
+from wgf.schemes.jko.gaussian.energy import NotQuadratic, quadratic_energy
 from wgf.transport.bures import from_moments
 
 TIMES = ("jko", "bdf2", "evbdf2", "midpoint")

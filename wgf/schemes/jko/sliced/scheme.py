@@ -16,7 +16,7 @@ from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
 from wgf.schemes.cells import initial_cells, potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
-from wgf.schemes.jko.sliced_step import SlicedObjective, minimise
+from wgf.schemes.jko.sliced.step import SlicedObjective, minimise
 from wgf.transport.sliced import directions as even_directions
 
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
@@ -74,7 +74,7 @@ class SlicedJKO:
     Bonet, Courty, Septier, Drumetz, 2022 (the scheme); the clock, the shadows and the solver: here.
     """
 
-    cells: Any
+    cells: Any = 64
     directions: int = 64
     tol: float = 1e-8
     iterations: int = 100

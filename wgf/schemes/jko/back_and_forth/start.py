@@ -1,4 +1,4 @@
-r"""Where the dual ascent begins: a cascade of coarser grids, a guess at its bottom, a window around the support.
+r"""Where the dual ascent begins: a cascade of coarser grids, a guess at its bottom, a window on the support.
 
 Far from the maximum Newton's method of the dual gains little per step, and each costs the same on any
 grid relative to its cells; so the step is first solved on grids of half the cells and its potential
@@ -16,13 +16,13 @@ import numpy as np
 
 from wgf.kernels.poisson import cosine_solve, neumann_symbol
 from wgf.kernels.pushforward import pull, slopes
-from wgf.schemes.jko.back_and_forth_dual import Assessment, DualStep
+from wgf.schemes.jko.back_and_forth.dual import Assessment, DualStep
 
 Array = np.ndarray
 COARSEST = 40  # cells of the longest axis
 COARSE_TOLERANCE = 0.02  # below the error of interpolation
 COARSE_ASCENTS = 12
-MARGIN = 4  # cells around a support, beside a sixteenth of its length
+MARGIN = 6  # cells around a support as half the cells see it
 SHARES = (0.1, 0.3, 0.5, 0.7, 1.0)  # of the heat of tau, tried in turn
 GOLDEN = 0.5 * (3 - 5**0.5)
 REFINEMENTS = 7
@@ -46,7 +46,7 @@ def averages(values: Array, cells: tuple[int, ...]) -> Array:
 
 
 def interpolated(values: Array, cells: tuple[int, ...]) -> Array:
-    """Cubic interpolation from cell centres to those of a finer grid of the same box, even across the walls."""
+    """Cubic interpolation from cell centres to those of a finer grid of the same box, even at the walls."""
     for axis, n in enumerate(cells):
         coarse = values.shape[axis]
         if n == coarse:
@@ -165,7 +165,7 @@ class Whole(NamedTuple):
 def within(
     step: DualStep, phi: Array, occupied: Array, ascend: Callable[[DualStep, Assessment], Assessment]
 ) -> Whole:
-    """`ascend` from phi in a window around the occupied cells, where the density has an edge; else everywhere.
+    """`ascend` from phi in a window around the occupied cells where the density has an edge, else everywhere.
 
     Nothing moves in a vacuum: outside the window the potential is the c-concave envelope of what is inside.
     A support that reaches a side of the window is given the whole grid.
@@ -196,7 +196,7 @@ def _window(occupied: Array) -> tuple[slice, slice, slice]:
     for axis, n in enumerate(occupied.shape):
         where = np.flatnonzero(occupied.any(tuple(k for k in range(3) if k != axis)))
         low, high = int(where[0]), int(where[-1]) + 1
-        length = min(n, next_fast_len(high - low + 2 * (MARGIN + (high - low) // 16), real=True))
+        length = min(n, next_fast_len(high - low + 2 * MARGIN, real=True))
         low = min(max(0, (low + high - length) // 2), n - length)
         sides.append(slice(low, low + length))
     return sides[0], sides[1], sides[2]

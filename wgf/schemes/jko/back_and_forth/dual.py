@@ -1,15 +1,16 @@
 r"""The dual problem of one JKO step on cells: its potentials, its primal-dual gap and its ascent.
 
-    maximise over phi   J(phi) = int phi^c d mu - int U*(-phi - V),     phi^c(y) = min_x |x-y|^2/(2 tau) - phi(x).
+    maximise over phi   J(phi) = int phi^c d mu - int U*(-phi - V),
+    phi^c(y) = min_x |x - y|^2 / (2 tau) - phi(x).
 
-J is concave; its gradient is T # mu - ... with the sign of an ascent
+J is concave, and its gradient is
 
     g = (U*)'(-phi - V) - T_phi # mu,    T_phi^-1(x) = x - tau grad phi(x),
 
 the density that the potential asks for minus the density that the transport brings. At the optimum both are
 the minimiser and phi = -(U'(rho) + V) + const on its support. For a c-concave phi the pair (T # mu, phi) has
-the primal-dual gap int U(T # mu) + U*(-phi - V) + (phi + V) T # mu: the transport costs cancel, what is left is
-non-negative in every cell and of the second order in g. Since the step's functional is 1/tau-convex along
+the primal-dual gap int U(T # mu) + U*(-phi - V) + (phi + V) T # mu: the transport costs cancel, what is left
+is non-negative in every cell and of the second order in g. Since the step's functional is 1/tau-convex along
 transport (convex V), T # mu is within sqrt(2 tau gap) of the minimiser in W2: that bound stops the iteration.
 
 Newton's equation has the coefficients of the two densities; each is linearised by the secant through the
@@ -29,7 +30,7 @@ from wgf.errors import ConvergenceError
 from wgf.kernels.c_transform import c_transform
 from wgf.kernels.pushforward import Faces, faces, pull, slopes
 from wgf.schemes.internal_energy import InternalEnergy
-from wgf.schemes.jko.back_and_forth_linear import ascent_direction, preconditioner
+from wgf.schemes.jko.back_and_forth.linear import ascent_direction, preconditioner
 
 Array = np.ndarray
 MASS = 2e-15  # relative, at which the multiplier has nothing left to add
@@ -233,10 +234,11 @@ class DualStep:
     def solve(self, now: Assessment, tol: float, iterations: int) -> tuple[Assessment, int]:
         """The potential at which the residual is at most `tol`, and the ascents taken.
 
-        An ascent that widens the gap is taken back and repeated with more damping.
+        One is always taken, so that steps too short for tol still move. An ascent that widens the gap is
+        taken back and repeated with more damping.
         """
         boost, count, mark, since = self.calm, 0, now.gap, 0
-        while not self.residual(now) <= tol:
+        while count == 0 or not self.residual(now) <= tol:
             if now.gap < PROGRESS * mark:
                 mark, since = now.gap, count
             stalled = count - since >= PATIENCE
@@ -259,7 +261,7 @@ class DualStep:
         return 0.0 if self.internal.floor > -np.inf else 1.0
 
     def improved(self, now: Assessment, boost: float) -> tuple[Assessment, float]:
-        """One ascent with this boost of the damping, kept if it narrows the gap, and the boost of the next."""
+        """One ascent with this boost of the damping, kept if it narrows the gap; the boost of the next."""
         trial = self.ascend(now, boost)
         if trial.gap < now.gap:
             return trial, max(self.calm, boost / RELAXED)

@@ -19,7 +19,7 @@ from wgf.schemes.cells import potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko import QuantileJKO
 from wgf.schemes.jko.sliced import SlicedJKO
-from wgf.schemes.jko.sliced_step import SlicedObjective, normalised
+from wgf.schemes.jko.sliced.step import SlicedObjective, normalised
 from wgf.transport import distance
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it

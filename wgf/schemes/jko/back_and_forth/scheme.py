@@ -1,4 +1,4 @@
-r"""BackAndForthJKO: minimising movements in one to three dimensions by the dual problem and its c-transforms."""
+r"""BackAndForthJKO: minimising movements in one to three dimensions, by the dual problem and c-transforms."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
 from wgf.schemes.cells import initial_cells, potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
-from wgf.schemes.jko.back_and_forth_dual import Assessment, DualStep
-from wgf.schemes.jko.back_and_forth_start import Whole, cascade, within
+from wgf.schemes.jko.back_and_forth.dual import Assessment, DualStep
+from wgf.schemes.jko.back_and_forth.start import Whole, cascade, within
 
 Array = np.ndarray
 MOST_CELLS = 2**24
 VACUUM = 1e-12  # of the largest density, in every cell where mass spreads without limit
-WARM, NEAR = 0.2, 0.02  # mass out of place at the last, at the first potential, beyond which another is sought
+WARM, NEAR = (
+    0.2,
+    0.02,
+)  # mass out of place at the last, at the first potential, beyond which another is sought
 FOLDED = 1e-5  # mass in cells that an extended map turns over
 CALM, SPREAD = 1e-4, 3.0  # of the maximum; half a variance in cells
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
@@ -66,25 +69,26 @@ class BackAndForthJKO:
     A step minimises W2^2(rho, rho_n) / (2 dt) + E(rho) by maximising its dual over potentials phi,
         J(phi) = int phi^c d rho_n - int U*(-phi - V),    phi^c(y) = min_x |x - y|^2 / (2 dt) - phi(x),
     until the density asked for, (U*)'(-phi - V), is the one brought, the image of rho_n under
-    T^-1(x) = x - dt grad phi(x). The density returned is the one asked for: its mass is 1 to rounding and it is
-    never negative. One iteration carries rho_n forth, shifts phi to mass 1, ascends (Newton's equation by
+    T^-1(x) = x - dt grad phi(x). The density returned is the one asked for: its mass is 1 to rounding and it
+    is never negative. One iteration carries rho_n forth, shifts phi to mass 1, ascends (Newton's equation by
     conjugate gradients under a DCT) and carries phi back to a c-concave function by two c-transforms where
     the map leaves a vacuum. It starts from coarser grids, and works in a window around a compact support.
 
     time = "jko":       order 1 in dt, the energy falls in every step.
-    time = "bdf2":      a step of 2 dt/3 from rho_n pushed on by a third of its last displacement; order 2.
-    time = "midpoint":  a step of dt/2, and its map extended to dt; order 2. The first step of "bdf2" is one.
-    Both push densities through the grid, which costs h^2 per step: keep dt well above h / speed. Where an
-    extended map folds, the step is a JKO step, reported as StepInfo(accepted=False).
+    time = "midpoint":  a step of dt/2, and its map extended to dt; order 2 on smooth data. The extension
+    pushes the density through the grid once more, an error of h^2 per step: keep dt well above h / speed. It
+    damps nothing. Where the extended map folds, the step is a JKO step, reported as StepInfo(accepted=False).
 
     cells: per axis, 32 to 1024; errors fall as cells^-2. push_forward: "splat" conserves the mass of every
-    cell that is carried (default, and two times closer on a Barenblatt profile); "jacobian" integrates
+    cell that is carried (default, and a little closer on Barenblatt profiles); "jacobian" integrates
     density times Jacobian determinant over each cell and conserves mass up to the square of the shear; in one
     dimension they agree.
-    tol: bound on sqrt(2 dt gap), with the primal-dual gap of the step: no farther in W2 is the minimiser
-    (convex V), in units of the way gone or of a cell if that is more. 5e-3 leaves an L1 error below 1e-5 on
-    smooth data; tails and free boundaries need some iterations more for every digit.
-    iterations: ascents per step, 2 to 15 are usual; each solves its equation with 5 to 60 pairs of DCTs.
+    tol: bound on sqrt(2 dt gap), with the primal-dual gap of the step: no farther in W2 from the image of
+    rho_n is the minimiser (convex V), in units of the way gone, or of a cell if that is more. 3e-3 leaves an
+    L1 error near 3e-5; far tails and free boundaries need more iterations for every digit, and a search that
+    no longer moves is accepted at ten times tol (StepInfo.residual says so). Data with jumps under entropy
+    ask for small first steps.
+    iterations: ascents per step, 2 to 15 are usual; each with 3 to 10 pairs of DCTs, 60 at most.
 
     Energies: entropy, internal(m) with m > 1 and sums of them, with a potential. The box is no-flux; its
     Euclidean distance is what W2 measures. speed_squared is the mean of |grad phi|^2, W2^2 / dt^2 of the
@@ -96,8 +100,7 @@ class BackAndForthJKO:
     >>> bool(abs(run.final.cov()[0, 0] - 1.8) < 0.01)
     True
 
-    Jacobs, Lee & Leger, 2021; Jacobs & Leger, 2020; Legendre & Turinici, 2017 (midpoint); Gallouet,
-    Natale & Todeschi, 2024 (extrapolated BDF2).
+    Jacobs, Lee & Leger, 2021; Jacobs & Leger, 2020; Legendre & Turinici, 2017 (midpoint).
     """
 
     cells: Any = 128
@@ -213,7 +216,6 @@ class BackAndForthJKO:
         found, phi = whole.rho.reshape(grid.cells), whole.phi.reshape(grid.cells)
         residual = whole.step.residual(whole.found)
         return Taken(found, phi, mean_square(phi, found, grid), count, residual)
-
 
     def _warm(self, step: DualStep, warm: Assessment, near: float, ascend: Any) -> Whole | None:
         """The step from a potential at hand, None where it is too far off or leads nowhere."""

@@ -16,7 +16,7 @@ import numpy as np
 from wgf.kernels.poisson import cosine_solve, neumann_symbol, weighted_laplacian
 
 Array = np.ndarray
-FORCING = 0.1  # the share of the right-hand side left over: a few Newton steps more, far fewer transforms
+FORCING = 0.2  # the share of the right-hand side left over: a few Newton steps more, far fewer transforms
 MOST = 60
 LAYER = 3.0  # measured on Barenblatt profiles at 256^2: a quarter of the transforms of the local weight
 DEAD = 1e-14  # of the largest diagonal: cells where nothing is and nothing arrives
@@ -29,16 +29,17 @@ class Preconditioner(NamedTuple):
     inverse: Array
 
     def __call__(self, residual: Array) -> Array:
+        """Apply it: one pair of transforms."""
         return self.scale * cosine_solve(self.scale * residual, self.inverse)
 
 
 def preconditioner(
-    weight: Array, density: Array, strengths: Sequence[float], compact: bool
+    weight: Array, density: Array, strengths: Sequence[float] | Array, compact: bool
 ) -> Preconditioner:
     """The constant-coefficient neighbour of weight - div(strengths density grad), cells as lengths.
 
-    compact: whether the density ends at a free boundary. There the weight stays while the density vanishes, and
-    the scale must not: a boundary layer of cells would ask for as many transforms as it has cells.
+    compact: whether the density ends at a free boundary. There the weight stays while the density vanishes,
+    and the scale must not: a boundary layer would ask for as many transforms as it has cells.
     """
     top = float(density.max())
     share = density / top

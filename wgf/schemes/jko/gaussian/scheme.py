@@ -11,9 +11,9 @@ from wgf import checks
 from wgf.base import StepInfo
 from wgf.measures import Gaussian
 from wgf.problem import Problem
-from wgf.schemes.jko import gaussian_steps as steps
-from wgf.schemes.jko.gaussian_energy import NotQuadratic, QuadraticEnergy, quadratic_energy
-from wgf.schemes.jko.gaussian_steps import Moved
+from wgf.schemes.jko.gaussian import steps as steps
+from wgf.schemes.jko.gaussian.energy import NotQuadratic, QuadraticEnergy, quadratic_energy
+from wgf.schemes.jko.gaussian.steps import Moved
 
 Array = np.ndarray
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread

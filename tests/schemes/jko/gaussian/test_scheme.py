@@ -14,9 +14,9 @@ from wgf.loop import solve
 from wgf.measures import Gaussian
 from wgf.problem import Problem
 from wgf.problems import ornstein_uhlenbeck_path
-from wgf.schemes.jko import gaussian_steps as steps
-from wgf.schemes.jko.gaussian import GaussianJKO, GaussianState
-from wgf.schemes.jko.gaussian_energy import quadratic_energy
+from wgf.schemes.jko.gaussian import steps as steps
+from wgf.schemes.jko.gaussian.scheme import GaussianJKO, GaussianState
+from wgf.schemes.jko.gaussian.energy import quadratic_energy
 from wgf.transport.bures import from_moments
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it
