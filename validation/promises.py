@@ -22,6 +22,7 @@ from wgf.schemes.grid.spectral import SpectralFokkerPlanck
 from wgf.schemes.jko.back_and_forth import BackAndForthJKO
 from wgf.schemes.jko.dynamic import DynamicJKO
 from wgf.schemes.jko.entropic import EntropicJKO
+from wgf.schemes.jko.sliced import SlicedJKO
 
 STEPS = 20
 
@@ -89,6 +90,7 @@ CONTESTANTS = (
     Contestant("DynamicJKO, K = 1", DynamicJKO(cells=32), "porous", 0.02),
     Contestant("DynamicJKO, K = 4", DynamicJKO(cells=100, substeps=4), "line", 0.02),
     Contestant("EntropicJKO, debiased", EntropicJKO(cells=64), "porous", 0.02),
+    Contestant("SlicedJKO, cells", SlicedJKO(cells=32), "plane", 0.02),
 )
 
 

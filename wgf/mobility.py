@@ -58,6 +58,7 @@ class Mobility:
 
     M: a number, a vector (d,) (the diagonal), a symmetric positive definite matrix (d, d), or a plain NumPy
     function of x (..., d) with values (...), (..., d) or (..., d, d).
+    ValueError where it is not positive definite: constants at once, functions wherever they are looked at.
     form: "fick": d_t rho = div(M (D grad rho + rho grad V)), the gradient flow of the energy in the
     metric weighted with M; at rest on exp(-V/D) whatever M. "ito":
     d_t rho = sum_ij d_i d_j (M_ij D rho) + div(M rho grad V), the law of

@@ -42,7 +42,8 @@ REMEMBERED = 8  # factorisations kept per problem: a study's neighbours, not a l
 class Problem:
     """What is to be solved: the gradient flow of `energy` from `initial`, and what may be added to it.
 
-    d_t rho = div(M rho grad dE/drho) - div(rho b) + s, with M = 1, b = 0, s = 0 unless given.
+    d_t rho = div(M rho grad dE/drho) - div(rho b) + s, with M = 1, b = 0, s = 0 unless given; in Ito's form
+    of a variable M, d_i d_j (M_ij D rho) stands in the place of the entropy's div(M D grad rho).
 
     energy: an Energy. initial: a Measure of dimension d. bounds: (low, high) or one pair per axis, the
     box of grid schemes (particles ignore it unless they reflect or the boundary is periodic).

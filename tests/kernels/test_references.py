@@ -45,7 +45,11 @@ def runs():
     line = wgf.Problem(0.5 * wgf.entropy() + well, wgf.Gaussian(0.2, 0.3), bounds=(-3, 3))
     yield line, FokkerPlanck(cells=60), 0.05
     for time in ("lie", "tr-bdf2", "strang"):
-        yield plane(0.5 * wgf.entropy(), well, boundary="periodic"), FokkerPlanck(cells=(40, 36), time=time), 0.05
+        yield (
+            plane(0.5 * wgf.entropy(), well, boundary="periodic"),
+            FokkerPlanck(cells=(40, 36), time=time),
+            0.05,
+        )
     moving = wgf.Problem(
         line.energy, line.initial, bounds=(-3, 3), mobility=wgf.Mobility(lambda x: 1 + x[..., 0] ** 2, form="fick")
     )  # fmt: skip
@@ -80,7 +84,10 @@ def table():
         yield form, (points, weights, means, precisions)
         yield f"{form}_isotropic", (points, weights, means, 1.7)
     grid = rng.random((3, 17, 40))
-    yield "weighted_laplacian", (grid, *(rng.random(s) for s in ((2, 17, 40), (3, 16, 40), (3, 17, 39))), grid + 1, grid * 0)
+    yield (
+        "weighted_laplacian",
+        (grid, *(rng.random(s) for s in ((2, 17, 40), (3, 16, 40), (3, 17, 39))), grid + 1, grid * 0),
+    )
     empty = np.where(rng.random((5, 60)) < 0.3, -np.inf, rng.normal(0, 400, (5, 60)))
     yield "log_blur", (empty, np.zeros((5, 60)), 0.3)
     yield "sg_factors", (rng.normal(0, 3, (30, 20)), 0.7, 0.4, 0, True)
@@ -96,7 +103,9 @@ def calls():
     plain = Kernel.__call__
 
     def keeping(self, *arguments):
-        kind = str([(a.shape, a.flags.c_contiguous) if isinstance(a, np.ndarray) else type(a) for a in arguments])
+        kind = str(
+            [(a.shape, a.flags.c_contiguous) if isinstance(a, np.ndarray) else type(a) for a in arguments]
+        )
         if len(kept[self.name]) < KEPT and kind not in kinds[self.name]:
             kinds[self.name].add(kind)
             kept[self.name].append(copy.deepcopy(arguments))
@@ -138,12 +147,18 @@ def apart(one, two):
     if one.shape != two.shape or one.dtype.kind != two.dtype.kind:
         return np.inf
     finite = np.isfinite(one)
-    if not (finite == np.isfinite(two)).all() or not np.array_equal(one[~finite], two[~finite], equal_nan=True):
+    if not (finite == np.isfinite(two)).all() or not np.array_equal(
+        one[~finite], two[~finite], equal_nan=True
+    ):
         return np.inf
     if not finite.any():
         return 0.0
     size = np.abs(one[finite]).max()
-    return float(np.abs(one[finite] - two[finite]).max() / size) if size > 0 else float(np.abs(two[finite]).max())
+    return (
+        float(np.abs(one[finite] - two[finite]).max() / size)
+        if size > 0
+        else float(np.abs(two[finite]).max())
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wgf
+from wgf.errors import SchemeError
 from wgf.loop.lattice import save_steps, steps_of
 
 
@@ -161,3 +162,12 @@ def test_what_cannot_be_recorded_is_refused_at_the_door_with_what_can(toy):
 def test_bad_arguments_are_refused_by_name(toy, change, word):
     with pytest.raises((ValueError, TypeError), match=word):
         wgf.solve(toy.problem(), toy.Toy(), **{"t_end": 1.0, "dt": 0.1, **change})
+
+
+def test_a_refusal_in_space_names_the_grid_schemes_that_fewer_cells_allow() -> None:
+    """Their default cells are those of a line, too many in three dimensions; fewer are not."""
+    problem = wgf.Problem(
+        wgf.entropy(), initial=wgf.Gaussian([0.0] * 3, 1.0), bounds=[(-5, 5)] * 3, boundary="periodic"
+    )
+    with pytest.raises(SchemeError, match=r"Schemes that can: AggregationDiffusion, .*FokkerPlanck,"):
+        wgf.solve(problem, "gaussian-jko", t_end=0.1, dt=0.1)

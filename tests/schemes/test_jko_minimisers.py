@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 import wgf
 from wgf.energies import entropy, internal, potential
@@ -22,16 +23,16 @@ from wgf.schemes.jko.back_and_forth import BackAndForthJKO
 
 BOX, N = (-2.0, 2.0), 40
 GRID = Grid((BOX,), (N,))
-H, X = float(GRID.spacing[0]), GRID.axes[0]
+H, X, EDGES = float(GRID.spacing[0]), GRID.axes[0], np.linspace(*BOX, N + 1)
 SOLVERS = {
-    "quantile": QuantileJKO(levels=120),
+    "quantile": QuantileJKO(levels=240),
     "back-and-forth": BackAndForthJKO(cells=N),
     "dynamic": DynamicJKO(cells=N, substeps=4),
     "entropic": EntropicJKO(cells=N, tol=1e-5),
     "sliced": SlicedJKO(cells=N),
 }
 NAMES = list(SOLVERS)
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=8, deadline=None)
 solvers = pytest.mark.parametrize("name", NAMES)
 
 
@@ -99,55 +100,70 @@ def test_no_random_perturbation_beats_the_minimiser(name, kind, wave, dt, seed) 
     assert best <= objective(energy, initial, dt, initial.values)
 
 
+def residual(energy, wave, initial: Density, dt: float, rho: np.ndarray) -> float:
+    """|(x - T(x)) / dt + grad(U' + V)| in L2(rho), T the monotone map back to where the mass came from."""
+    before, after = (np.concatenate([[0.0], np.cumsum(v)]) * H for v in (initial.values, rho))
+    inside = EDGES[1:-1]
+    velocity = (inside - np.interp(after[1:-1], before, EDGES)) / dt
+    force = np.diff(InternalEnergy.of(energy).derivative(rho)) / H + wave.gradient(inside)
+    return float(np.sqrt((0.5 * (rho[1:] + rho[:-1]) * H * (velocity + force) ** 2).sum()))
+
+
 @solvers
 @few
 @given(pressures, waves, steps, seeds)
 def test_the_force_at_the_minimiser_is_what_the_transport_costs(name, kind, wave, dt, seed) -> None:
-    """(x - T(x)) / dt + grad(U' + V) = 0 where rho is, T the monotone map back to where the mass came from.
-
-    In L2(rho), relative to the velocity: the first-order condition, read off the measures alone.
-    """
+    """The first-order condition, read off the measures alone; another dt is the control."""
     energy, initial = kind + potential(wave), bumps(seed)
-    found = stepped(name, energy, initial, dt)
-
-    def residual(rho: np.ndarray) -> float:
-        edges = GRID.edges[0] if hasattr(GRID, "edges") else np.linspace(*BOX, N + 1)
-        before, after = (np.concatenate([[0.0], np.cumsum(v)]) * H for v in (initial.values, rho))
-        back = np.interp(after[1:-1], before, edges)
-        inside = edges[1:-1]
-        force = np.diff(InternalEnergy.of(energy).derivative(rho)) / H + wave.gradient(inside)
-        weight = 0.5 * (rho[1:] + rho[:-1]) * H
-        velocity = (inside - back) / dt
-        return float(np.sqrt((weight * (velocity + force) ** 2).sum()))
-
-    print(name, residual(found.values), residual(initial.values))
+    rho = stepped(name, energy, initial, dt).values
+    found = residual(energy, wave, initial, dt, rho)
+    before = residual(energy, wave, initial, dt, initial.values)
+    assert found <= 0.04 + 0.1 * before
+    if before > 0.4:
+        assert residual(energy, wave, initial, 2 * dt, rho) > found  # no minimiser for another dt
 
 
 @solvers
 @few
 @given(pressures, waves, seeds)
 def test_as_the_step_vanishes_nothing_moves(name, kind, wave, seed) -> None:
-    energy, initial = kind + potential(wave), bumps(seed)
-    print(name, gap(stepped(name, energy, initial, 1e-7), Density.from_measure(initial, GRID)))
+    """The quantile solver's cells are not those it is seen on: h^2 of the distance is that."""
+    initial = bumps(seed)
+    moved = gap(stepped(name, kind + potential(wave), initial, 1e-5), initial)
+    assert moved <= (1e-3 if name == "quantile" else 2e-4)
 
 
 @solvers
 @few
 @given(pressures, waves, steps)
 def test_the_equilibrium_is_its_own_minimiser(name, kind, wave, dt) -> None:
+    """U'(rho) + V constant on the cells, for a step of any length; moved by a cell it is not at rest."""
     energy = kind + potential(wave)
-    from scipy.optimize import brentq
+    part, V = InternalEnergy.of(energy), wave(X[:, None])
+    level = brentq(lambda c: part.inverse(c - V).sum() * H - 1, -20, 20, xtol=1e-14)
+    rest = Density(GRID, part.inverse(level - V))
+    assert gap(stepped(name, energy, rest, dt), rest) <= (4e-3 if name == "quantile" else 1e-9)
+    beside = Density(GRID, np.roll(rest.values, 4))
+    assert gap(stepped(name, energy, beside, dt), beside) > 6e-3
 
-    internal_part, V = InternalEnergy.of(energy), wave(X[:, None])
-    level = brentq(lambda c: internal_part.inverse(c - V).sum() * H - 1, -20, 20, xtol=1e-14)
-    rest = Density(GRID, internal_part.inverse(level - V))
-    print(name, gap(stepped(name, energy, rest, dt), rest))
 
-
-@settings(max_examples=20, deadline=None)
+@few
 @given(pressures, waves, steps, seeds)
 def test_all_solvers_find_one_minimiser(kind, wave, dt, seed) -> None:
+    """L1 distances to the quantile solver: h^2 / 2, and 1 / K of the way for the dynamic one. K = 4."""
     energy, initial = kind + potential(wave), bumps(seed)
     found = {name: stepped(name, energy, initial, dt) for name in NAMES}
     moved = gap(found["quantile"], initial)
-    print(moved, {n: round(gap(found["quantile"], f), 6) for n, f in found.items()})
+    for name in NAMES:
+        share = 0.06 if name == "dynamic" else 0.02
+        assert gap(found[name], found["quantile"]) <= 0.5 * H**2 + share * moved, name
+
+
+def test_a_minimiser_of_another_step_would_be_seen() -> None:
+    """The control of the agreement: steps 30 per cent too long are outside the widest of its bounds."""
+    wave = Wave(1.5, 0.1, 1.0, 0.3)
+    energy, initial = entropy() + potential(wave), bumps(3)
+    here = stepped("quantile", energy, initial, 0.1)
+    for name in NAMES:
+        late = stepped(name, energy, initial, 0.13)
+        assert gap(late, here) > 0.5 * H**2 + 0.06 * gap(here, initial)

@@ -159,3 +159,11 @@ def test_cells_against_finer_cells_and_atoms():
 def test_bad_input_is_refused_by_name(arguments, name):
     with pytest.raises((ValueError, TypeError), match=f"^{name} must"):
         w2_1d(*arguments)
+
+
+def test_a_piece_too_light_to_raise_the_level_does_no_harm():
+    """Its mass is below the smallest double times the total, as solvers leave them in far tails."""
+    light = cells(np.array([0.0, 1.0, 2.0]), np.array([5e-324, 4.0]))
+    other = cells(np.array([0.0, 1.0, 2.0, 3.0]), np.array([5e-324, 0.0, 1.0]))
+    assert light.levels()[0] == 0
+    np.testing.assert_allclose(between_lines(light, other), 1.0, rtol=1e-14)

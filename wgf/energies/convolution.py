@@ -22,9 +22,7 @@ from wgf.measures.averages import evaluate, gauss_offsets
 from wgf.measures.grid import Grid
 
 NEAR = 2  # cells around the origin where a singular kernel varies too much for its midpoint
-DIRECT = (
-    256  # cells of a line up to which the plain sum costs as much as the transforms: ten times more exact
-)
+DIRECT = 256  # cells of a line up to which the plain sum costs no more than transforms; ten times as exact
 
 
 def kernel_values(W: Callable[[np.ndarray], np.ndarray], z: np.ndarray) -> tuple[np.ndarray, bool]:

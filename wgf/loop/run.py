@@ -24,6 +24,8 @@ from wgf.problem import Problem
 from wgf.schemes.names import known, scheme_kind
 from wgf.trajectory import Trajectory
 
+FEW_CELLS = 16  # per axis: a grid that fits in three dimensions
+
 
 def _record(name: str, value: Any, sizes: checks.Sizes) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Sequence):
@@ -243,8 +245,16 @@ def _unable(problem: Problem, scheme: Any) -> str | None:
     return scheme.supports(problem)
 
 
+def _examples(scheme: type) -> list[Any]:
+    """A scheme with its defaults, and on few cells: those of a line may be too many in space."""
+    fewer = [scheme(cells=FEW_CELLS)] if "cells" in getattr(scheme, "__dataclass_fields__", {}) else []
+    return [scheme(), *fewer]
+
+
 def _refusal(problem: Problem, scheme: Any, reason: str) -> str:
-    able = [c.__name__ for c in known().values() if _unable(problem, c()) is None]
+    able = [
+        c.__name__ for c in known().values() if any(_unable(problem, made) is None for made in _examples(c))
+    ]
     others = f" Schemes that can: {', '.join(able)}." if able else ""
     return f"{type(scheme).__name__} cannot solve this problem: {reason}.{others}"
 

@@ -61,7 +61,7 @@ class InternalEnergy:
         return 0.0 if bounded and self.powers else np.inf
 
     def value(self, rho: Array) -> Array:
-        """U(rho), 0 at 0."""
+        """U(rho), 0 at 0 and below: what rounding leaves negative has no energy."""
         full = np.maximum(rho, 0.0)
         result = np.zeros_like(full)
         if self.diffusion:
@@ -83,7 +83,7 @@ class InternalEnergy:
     def second(self, rho: Array) -> Array:
         """U''(rho) = D/rho + sum c m rho^(m-2); at 0 its limit, perhaps inf."""
         result = np.zeros_like(rho)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             if self.diffusion:
                 result += self.diffusion / rho
             for c, m in self.powers:

@@ -101,7 +101,8 @@ def _value(line: Pieces, levels: np.ndarray, piece: np.ndarray, u: np.ndarray) -
     if line.left is line.right:
         return line.left[piece]
     begin = np.where(piece > 0, levels[piece - 1], 0.0)
-    part = np.clip((u - begin) / (levels[piece] - begin), 0.0, 1.0)
+    span = levels[piece] - begin  # 0 for a piece too light to raise the level: any part of it will do
+    part = np.clip(np.divide(u - begin, span, out=np.zeros_like(u), where=span > 0), 0.0, 1.0)
     return line.left[piece] + part * (line.right[piece] - line.left[piece])
 
 

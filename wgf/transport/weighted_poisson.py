@@ -17,9 +17,11 @@ from typing import Any, final
 import numpy as np
 
 from wgf import checks
+from wgf.kernels.sparse_lu import diagonal_lu
 from wgf.measures import Density, Grid
 from wgf.measures.base import nonnegative
 from wgf.measures.density import values_kind
+from wgf.measures.faces import at_faces, inflow, upper_faces
 
 REFINEMENTS = 2  # of the sparse solve, by its own residual: two reach rounding
 
@@ -40,6 +42,12 @@ class PoissonSolution:
     the faces between cells, (n_k - 1 faces, n_k on a periodic axis, the last one the seam). density: per
     axis rho at those faces. source: the f that was solved for, (*cells,). imbalance: the integral of
     the f that was given; it has been taken out in proportion to rho. residual: sum |A phi - f| / sum |f|.
+
+    >>> from wgf.measures import Uniform
+    >>> rho = Density.from_measure(Uniform((0, 1)), Grid((0, 1), 50))
+    >>> solution = WeightedPoisson(rho).solve(rho.grid.axes[0] - 0.5)      # grad phi = (x - x^2)/2
+    >>> round(240 * solution.kinetic, 2)
+    1.0
     """
 
     grid: Grid
@@ -66,12 +74,8 @@ class PoissonSolution:
         """grad phi at the cell centres, (*cells, d): the mean over the two faces, 0 through a wall."""
         result = np.zeros((*self.grid.cells, self.grid.dimension))
         for axis, slopes in enumerate(self.gradient):
-            if self.grid.boundary[axis] == "periodic":
-                result[..., axis] = 0.5 * (slopes + np.roll(slopes, 1, axis))
-            else:
-                ends = [(int(k == axis),) * 2 for k in range(self.grid.dimension)]
-                padded = np.pad(slopes, ends)
-                result[..., axis] = 0.5 * sum(_pair(padded, axis, False))
+            upper = upper_faces(slopes, self.grid, axis)
+            result[..., axis] = 0.5 * (upper + np.roll(upper, 1, axis))
         return result
 
 
@@ -93,7 +97,7 @@ class WeightedPoisson:
 
     Solvability needs int f = 0: f <- f - rho int f / int rho, so that no mass is asked of the void. phi is
     unique up to a constant: the mean of phi under rho is 0. Cells with rho = 0 are walls; what is left
-    must hang together.
+    must hang together, and f must be 0 in them, or `solve` raises a ValueError.
 
     Where rho is tiny, grad phi is the ratio of two tiny numbers: judge errors in the norm weighted by rho.
 
@@ -159,7 +163,7 @@ class WeightedPoisson:
 
     def _pairs(self, values: Array) -> list[tuple[Array, Array]]:
         boundary = self.density.grid.boundary
-        return [_pair(values, axis, b == "periodic") for axis, b in enumerate(boundary)]
+        return [at_faces(values, axis, b == "periodic") for axis, b in enumerate(boundary)]
 
     @cached_property
     def _alive(self) -> tuple[Array, ...]:
@@ -178,17 +182,8 @@ class WeightedPoisson:
 
     def _outflow(self, gradient: tuple[Array, ...]) -> Array:
         """-div(rho grad phi) from the slopes at the faces."""
-        grid = self.density.grid
-        total = np.zeros(grid.cells)
-        for axis, (slopes, mean) in enumerate(zip(gradient, self._faces, strict=True)):
-            flux = slopes * mean / grid.spacing[axis]
-            if grid.boundary[axis] == "periodic":
-                total -= flux - np.roll(flux, 1, axis)
-            else:
-                ends = [(int(k == axis),) * 2 for k in range(grid.dimension)]
-                below, above = _pair(np.pad(flux, ends), axis, False)
-                total -= above - below
-        return total
+        parts = zip(gradient, self._faces, self.density.grid.spacing, strict=True)
+        return inflow([slopes * mean / h for slopes, mean, h in parts], self.density.grid)
 
     def _line(self, source: Array) -> tuple[Array, tuple[Array, ...]]:
         """phi and its slopes in one dimension, summed from the nearer end so that tails keep their digits."""
@@ -226,7 +221,6 @@ class WeightedPoisson:
         """Scaling, the cells solved for (all but the densest), factors of the scaled matrix, the matrix."""
         from scipy import sparse
         from scipy.sparse.csgraph import connected_components
-        from scipy.sparse.linalg import splu
 
         grid, size = self.density.grid, self._rho.size
         rows, columns, weights = [], [], []
@@ -251,18 +245,7 @@ class WeightedPoisson:
         matrix = matrix[keep][:, keep]
         scale = 1 / np.sqrt(matrix.diagonal())
         scaled = (sparse.diags_array(scale) @ matrix @ sparse.diags_array(scale)).tocsc()
-        factors = splu(
-            scaled, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-        )
-        return scale, keep, factors, matrix
-
-
-def _pair(values: Array, axis: int, periodic: bool) -> tuple[Array, Array]:
-    """Cell values below and above every face of an axis: n - 1 faces, n when periodic."""
-    if periodic:
-        return values, np.roll(values, -1, axis)
-    n = values.shape[axis]
-    return values.take(range(n - 1), axis), values.take(range(1, n), axis)
+        return scale, keep, diagonal_lu(scaled), matrix
 
 
 def _torn() -> ValueError:

@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose
 import wgf
 from wgf.errors import SchemeError
 from wgf.schemes import FokkerPlanck
-from wgf.schemes.grid.rates import face_rates, generator
+from wgf.schemes.grid.fokker_planck.bonds import face_bonds
+from wgf.schemes.grid.rates import face_rates
 from wgf.schemes.grid.spectrum import spectrum
 
 SKEWED = np.array([[1.5, 0.5], [0.5, 1.0]])
@@ -113,7 +114,7 @@ def test_eigenfunctions_are_those_of_the_generator_orthonormal_and_real(situatio
     problem, cells, grid, table = situation
     found = spectrum(problem, cells, 4)
     D = problem.energy.diffusion
-    G = generator(face_rates(table, grid, D), grid).toarray()
+    G = face_bonds(face_rates(table, grid, D), grid).generator(grid.size).toarray()
     scale = np.abs(G).max()
     root = np.sqrt(found.equilibrium.values * grid.volume)
     rounding = 1e-12 * scale  # of the symmetrised modes sqrt(pi) g

@@ -3,7 +3,7 @@
 `fokker_planck/` linear diffusion with potential, mobility, drift, obstacles and sources;
 `aggregation_diffusion/` any internal, potential and interaction energy; `spectral/` an independent second
 truth for linear problems; `spectrum.py` decay rates and the spectral gap. Shared: `rates.py`, the
-Scharfetter-Gummel rates of all of them, and `sources.py`, what enters a grid from outside.
+Scharfetter-Gummel rates of all of them, and `sources.py`, what a source creates in the cells.
 
 So every way to step keeps mass, positivity of the rates and exp(-V/D) by the same argument, and they can be
 checked against each other. Turned down: central differences (negative cells where the drift is strong,

@@ -1,27 +1,19 @@
-"""Scharfetter-Gummel rates on the faces of a grid: fluxes, the generator, the dissipation of a step."""
+"""Scharfetter-Gummel rates on the faces of a grid: fluxes, and the dissipation of a step."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from wgf.kernels.scharfetter_gummel import bernoulli
 from wgf.measures import Grid
+from wgf.measures.faces import at_faces
 
 NEGLIGIBLE = 1e-300  # a rate times density below this moves nothing that a double can hold
 SMOOTH = 0.5  # ratio from which a logarithm is taken of 1 + t, exact for nearly equal values
 
 Rates = tuple[np.ndarray, np.ndarray]
-
-
-def at_faces(values: np.ndarray, axis: int, periodic: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Cell values below and above every face of an axis: n - 1 faces, n when periodic."""
-    n = values.shape[axis]
-    if periodic:
-        return values, np.roll(values, -1, axis)
-    return values.take(range(n - 1), axis), values.take(range(1, n), axis)
 
 
 def axis_rates(
@@ -71,36 +63,6 @@ def face_fluxes(rho: np.ndarray, rates: tuple[Rates, ...], grid: Grid) -> tuple[
         below, above = at_faces(rho, axis, boundary == "periodic")
         found.append(up * below - down * above)
     return tuple(found)
-
-
-def inflow(fluxes: tuple[np.ndarray, ...], grid: Grid) -> np.ndarray:
-    """What the fluxes bring to every cell per unit time, -div F: it sums to zero to rounding."""
-    total = np.zeros(grid.cells)
-    for axis, flux in enumerate(fluxes):
-        total -= upper_faces(flux, grid, axis) - np.roll(upper_faces(flux, grid, axis), 1, axis)
-    return total
-
-
-def upper_faces(flux: np.ndarray, grid: Grid, axis: int) -> np.ndarray:
-    """The flux through the upper face of every cell, 0 through a closed end."""
-    if grid.boundary[axis] == "periodic":
-        return flux
-    ends = [(0, 1) if k == axis else (0, 0) for k in range(grid.dimension)]
-    return np.pad(flux, ends)
-
-
-def generator(rates: tuple[Rates, ...], grid: Grid) -> sparse.csc_array:
-    """The sparse matrix G of d rho/dt = G rho: columns sum to zero, nothing off the diagonal is negative."""
-    cells = np.arange(grid.size).reshape(grid.cells)
-    rows, columns, values = [], [], []
-    for axis, ((up, down), boundary) in enumerate(zip(rates, grid.boundary, strict=True)):
-        below, above = (c.ravel() for c in at_faces(cells, axis, boundary == "periodic"))
-        up, down = up.ravel(), down.ravel()
-        rows += [above, below, below, above]
-        columns += [below, below, above, above]
-        values += [up, -up, down, -down]
-    entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-    return sparse.csc_array(entries, shape=(grid.size, grid.size))
 
 
 def logarithmic_mean(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

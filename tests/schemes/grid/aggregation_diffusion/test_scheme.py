@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import wgf
+from wgf.errors import ConvergenceError
 from wgf.kernels.aggregation import face_ratios, jump_rates
+from wgf.schemes import QuantileJKO
 from wgf.schemes.grid.aggregation_diffusion.scheme import TIMES, AggregationDiffusion, AggregationState
 from wgf.testing import check_scheme
 from wgf.testing.schemes import default_problems
@@ -301,3 +303,13 @@ def test_checkpoints_and_files_hold_a_run(tmp_path):
     wgf.solve(problem, scheme, t_end=0.1, dt=0.05, checkpoint=path)
     again = wgf.solve(problem, scheme, t_end=0.1, dt=0.05)
     np.testing.assert_array_equal(wgf.load(path).final.values, again.final.values)
+
+
+def test_advice_for_fast_diffusion_names_only_schemes_that_take_it() -> None:
+    """Explicit steps refuse m < 1, so a failing implicit one must not recommend them."""
+    energy = wgf.internal(0.5) + wgf.potential(lambda x: 0.5 * (x**2).sum(-1))
+    problem = wgf.Problem(energy, initial=wgf.Uniform((-1, 1)), bounds=(-6, 6))
+    with pytest.raises(ConvergenceError, match="QuantileJKO") as caught:
+        wgf.solve(problem, AggregationDiffusion(cells=200), t_end=0.05, dt=0.05)
+    assert "ssp-rk3" not in str(caught.value)
+    assert QuantileJKO().supports(problem) is None

@@ -7,6 +7,7 @@ import pytest
 from scipy.linalg import expm
 
 from wgf.measures import Grid
+from wgf.schemes.grid.fokker_planck.bonds import face_bonds
 from wgf.schemes.grid.fokker_planck.exponential import (
     axis_lines,
     axis_potentials,
@@ -14,7 +15,7 @@ from wgf.schemes.grid.fokker_planck.exponential import (
     profile_rates,
     transition,
 )
-from wgf.schemes.grid.rates import face_rates, generator
+from wgf.schemes.grid.rates import face_rates
 
 D, DT = 0.7, 0.05
 
@@ -37,7 +38,7 @@ def line(boundary="noflux", cells=16):
 @pytest.mark.parametrize("boundary", ["noflux", "periodic"])
 def test_a_transition_is_the_exponential_of_the_generator(boundary):
     grid, V, scheme = line(boundary)
-    expected = expm(DT * generator(face_rates(V, grid, D), grid).toarray())
+    expected = expm(DT * face_bonds(face_rates(V, grid, D), grid).generator(grid.size).toarray())
     np.testing.assert_allclose(scheme.matrices[0], expected, rtol=0, atol=1e-13)
 
 
@@ -65,7 +66,9 @@ def test_axes_of_the_plane_are_advanced_each_by_its_own_exponential():
     V = bowl(grid.centers)
     scheme = scheme_of(V, grid)
     rho = np.random.default_rng(0).uniform(size=grid.cells)
-    expected = expm(DT * generator(face_rates(V, grid, D), grid).toarray()) @ rho.ravel()
+    expected = (
+        expm(DT * face_bonds(face_rates(V, grid, D), grid).generator(grid.size).toarray()) @ rho.ravel()
+    )
     np.testing.assert_allclose(scheme.advance(rho)[0].ravel(), expected, rtol=0, atol=1e-13)
 
 
@@ -97,7 +100,7 @@ def test_what_passed_the_faces_is_the_trapezoidal_mean():
     rho, passed = np.exp(-bowl(grid.centers - 1)), (np.zeros(grid.cells),)
     after, _ = scheme.advance(rho, passed)
     change = np.roll(passed[0], 1) - passed[0]
-    G = generator(face_rates(V, grid, D), grid)
+    G = face_bonds(face_rates(V, grid, D), grid).generator(grid.size)
     np.testing.assert_allclose(change, 0.5 * DT * (G @ (rho + after)), rtol=0, atol=1e-14)
     assert passed[0][-1] == 0.0
 

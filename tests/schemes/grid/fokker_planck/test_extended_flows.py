@@ -10,7 +10,7 @@ import wgf
 from wgf.errors import SchemeError
 from wgf.measures.averages import cell_averages
 from wgf.problems.ornstein_uhlenbeck import ornstein_uhlenbeck_path
-from wgf.schemes.grid.fokker_planck.scheme import FokkerPlanck, State
+from wgf.schemes.grid.fokker_planck.scheme import FokkerPlanck, FokkerPlanckState
 
 M2 = np.array([[1.0, 0.6], [0.6, 0.8]])
 K2 = np.array([[1.2, -0.3], [-0.3, 0.9]])
@@ -326,4 +326,6 @@ def test_densities_narrower_than_the_step_fall_back_with_a_tensor_too():
     assert not info.accepted
     euler = FokkerPlanck(cells=40, time="backward-euler")
     half, _ = euler.step(problem, state, 0.15, None)
-    np.testing.assert_array_equal(after.rho, euler.step(problem, State(half.rho), 0.15, None)[0].rho)
+    np.testing.assert_array_equal(
+        after.rho, euler.step(problem, FokkerPlanckState(half.rho), 0.15, None)[0].rho
+    )

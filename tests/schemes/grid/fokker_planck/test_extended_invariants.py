@@ -11,7 +11,7 @@ from scipy.special import xlogy
 
 import wgf
 from wgf.schemes.grid.fokker_planck import equation
-from wgf.schemes.grid.fokker_planck.scheme import FokkerPlanck, State
+from wgf.schemes.grid.fokker_planck.scheme import FokkerPlanck, FokkerPlanckState
 
 SAFE = ("backward-euler", "lie")
 SECOND = ("tr-bdf2", "strang")
@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
     def step(self, rho=None, problem=None):
         """The density after dt and the step's info."""
-        start = State(self.rho if rho is None else rho)
+        start = FokkerPlanckState(self.rho if rho is None else rho)
         state, info = self.scheme.step(self.problem if problem is None else problem, start, self.dt, None)
         return state.rho, info
 
@@ -155,7 +155,7 @@ def test_no_cell_is_left_negative_beyond_rounding(case):
 def test_the_equilibrium_rests_whatever_the_mobility(case):
     """exp(-V/D) in Fick's form, exp(-V/D)/M for a scalar M in Ito's."""
     v = case.potential / case.problem.energy.diffusion
-    if not equation.balanced(case.problem):
+    if not case.problem.gradient_flow:
         v = v + np.log(case.problem.mobility.at(case.grid.centers))
     rest = np.exp(v.min() - v)
     after, info = case.step(rest)
@@ -311,7 +311,7 @@ def test_unsplit_steps_do_not_know_the_order_of_the_axes(case):
     )
     scheme = FokkerPlanck(cells=case.scheme.cells[::-1], time="backward-euler")
     after, _ = case.step()
-    state, _ = scheme.step(other, State(np.ascontiguousarray(case.rho.T)), case.dt, None)
+    state, _ = scheme.step(other, FokkerPlanckState(np.ascontiguousarray(case.rho.T)), case.dt, None)
     allowed = 1e-11 * max(1.0, case.stiffness)
     np.testing.assert_allclose(state.rho.T, after, rtol=0, atol=min(allowed, 1e-4) * after.max())
 
@@ -332,7 +332,7 @@ def test_units_of_length_time_and_energy_do_not_matter(case, length, clock):
         drift=lambda x: length / clock * problem.drift(x / length),
     )
     after, info = case.step()
-    state, other = case.scheme.step(scaled, State(case.rho), clock * case.dt, None)
+    state, other = case.scheme.step(scaled, FokkerPlanckState(case.rho), clock * case.dt, None)
     if info.accepted == other.accepted:
         allowed = 1e-10 * max(1.0, case.stiffness)
         np.testing.assert_allclose(state.rho, after, rtol=0, atol=min(allowed, 1e-4) * after.max())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import wgf
 from wgf.schemes import FokkerPlanck
-from wgf.schemes.grid.fokker_planck.scheme import TIMES, State
+from wgf.schemes.grid.fokker_planck.scheme import TIMES, FokkerPlanckState
 
 SAFE = ("backward-euler", "lie", "exponential")
 
@@ -74,7 +74,7 @@ def conditioning(scheme, problem, dt):
 
 
 def advance(scheme, problem, rho, dt):
-    state, info = scheme.step(problem, State(rho), dt, None)
+    state, info = scheme.step(problem, FokkerPlanckState(rho), dt, None)
     return state.rho, info
 
 

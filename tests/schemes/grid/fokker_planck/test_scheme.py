@@ -10,8 +10,9 @@ import wgf
 from wgf.errors import SchemeError
 from wgf.kernels.registry import jit_disabled
 from wgf.schemes import FokkerPlanck
-from wgf.schemes.grid.fokker_planck.scheme import State
-from wgf.schemes.grid.rates import face_rates, generator
+from wgf.schemes.grid.fokker_planck.bonds import face_bonds
+from wgf.schemes.grid.fokker_planck.scheme import FokkerPlanckState
+from wgf.schemes.grid.rates import face_rates
 
 A = np.array([[1.5, 0.5], [0.5, 1.0]])
 
@@ -155,7 +156,11 @@ def test_backward_euler_is_not_split_in_the_plane(boundary):
     problem = wgf.Problem(plane.energy, initial=plane.initial, bounds=((-6, 6), (-5, 7)), boundary=boundary)
     scheme, dt = FokkerPlanck(cells=(14, 11), time="backward-euler"), 0.3
     grid = problem.grid(scheme.cells)
-    matrix = generator(face_rates(problem.energy.potential_value(grid.centers), grid, 1.0), grid).toarray()
+    matrix = (
+        face_bonds(face_rates(problem.energy.potential_value(grid.centers), grid, 1.0), grid)
+        .generator(grid.size)
+        .toarray()
+    )
     start = scheme.init(problem, None)
     after, _ = scheme.step(problem, start, dt, None)
     exact = np.linalg.solve(np.eye(grid.size) - dt * matrix, start.rho.ravel())
@@ -169,7 +174,11 @@ def test_exponential_is_exact_in_time():
     often, _ = flow(problem, FokkerPlanck(cells=cells, time="exponential"), 0.7, 7)
     np.testing.assert_allclose(often, once, rtol=1e-11, atol=1e-300)
     grid = problem.grid(cells)
-    matrix = generator(face_rates(problem.energy.potential_value(grid.centers), grid, 1.0), grid).toarray()
+    matrix = (
+        face_bonds(face_rates(problem.energy.potential_value(grid.centers), grid, 1.0), grid)
+        .generator(grid.size)
+        .toarray()
+    )
     start = FokkerPlanck(cells=cells).init(problem, None).rho
     np.testing.assert_allclose(once.ravel(), expm(0.7 * matrix) @ start.ravel(), rtol=0, atol=1e-12)
 
@@ -195,7 +204,7 @@ def test_moving_potential_is_followed_to_second_order():
     for steps in (10, 20, 40, 80):
         scheme = FokkerPlanck(cells=300)
         rho, _ = flow(problem, scheme, 1.0, steps)
-        means.append(scheme.measure(problem, State(rho)).mean()[0])
+        means.append(scheme.measure(problem, FokkerPlanckState(rho)).mean()[0])
     assert np.all(np.abs(orders(np.abs(np.diff(means))) - 2) < 0.1)
     assert abs(means[-1] - exact) < 2e-4
 
@@ -285,7 +294,7 @@ def test_data_narrower_than_the_step_fall_back_and_are_counted():
     np.testing.assert_array_equal(after.rho, lie.step(problem, half, 0.05, None)[0].rho)
     run = wgf.solve(problem, scheme, t_end=0.5, dt=0.1)
     assert run.stats["fallback_steps"] >= 1
-    later, info = scheme.step(problem, State(run.final.values), 1e-4, None)
+    later, info = scheme.step(problem, FokkerPlanckState(run.final.values), 1e-4, None)
     assert info.accepted
 
 

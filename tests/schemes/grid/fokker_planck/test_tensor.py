@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import wgf
 from wgf.schemes.grid.fokker_planck.bonds import face_bonds
-from wgf.schemes.grid.rates import face_rates
 from wgf.schemes.grid.fokker_planck.tensor import tensor_bonds
+from wgf.schemes.grid.rates import face_rates
 
 D = 0.6
 PLANE = np.array([[1.0, 0.55], [0.55, 0.7]])

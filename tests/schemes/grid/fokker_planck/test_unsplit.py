@@ -8,8 +8,8 @@ import pytest
 from wgf.kernels.tridiagonal import AHEAD, STAGE
 from wgf.measures import Grid
 from wgf.schemes.grid.fokker_planck.bonds import face_bonds
-from wgf.schemes.grid.rates import face_rates, generator
 from wgf.schemes.grid.fokker_planck.unsplit import unsplit
+from wgf.schemes.grid.rates import face_rates
 
 D = 0.6
 
@@ -29,7 +29,7 @@ def cloud(grid):
 @pytest.mark.parametrize("boundary", ["noflux", "periodic"])
 def test_a_step_solves_backward_euler_of_the_whole_generator(boundary):
     grid, V, scheme = plane(boundary)
-    G = generator(face_rates(V, grid, D), grid).toarray()
+    G = face_bonds(face_rates(V, grid, D), grid).generator(grid.size).toarray()
     expected = np.linalg.solve(np.eye(grid.size) - 0.2 * G, cloud(grid).ravel())
     np.testing.assert_allclose(scheme.advance(cloud(grid))[0].ravel(), expected, rtol=0, atol=1e-13)
 
@@ -37,7 +37,11 @@ def test_a_step_solves_backward_euler_of_the_whole_generator(boundary):
 @pytest.mark.parametrize("boundary", ["noflux", "periodic"])
 def test_a_step_of_second_order_is_tr_bdf2_of_the_whole_generator(boundary):
     grid, V, scheme = plane(boundary, second_order=True)
-    G, rho, one = generator(face_rates(V, grid, D), grid).toarray(), cloud(grid).ravel(), np.eye(grid.size)
+    G, rho, one = (
+        face_bonds(face_rates(V, grid, D), grid).generator(grid.size).toarray(),
+        cloud(grid).ravel(),
+        np.eye(grid.size),
+    )
     a = 0.2 * STAGE
     stage = np.linalg.solve(one - a * G, rho + a * G @ rho)
     expected = np.linalg.solve(one - a * G, AHEAD * stage + (1 - AHEAD) * rho)

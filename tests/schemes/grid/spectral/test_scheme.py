@@ -365,3 +365,10 @@ def test_the_gram_matrix_is_the_sum_it_says(d):
     )
     expected = (full_left * weight.ravel()) @ full_right.T
     assert_allclose(gram_matrix(weight, left, right, chosen), expected, rtol=0, atol=1e-12)
+
+
+def test_an_equilibrium_narrower_than_the_nodes_is_refused_without_warnings() -> None:
+    energy = 1e-6 * wgf.entropy() + wgf.potential(lambda x: 0.5 * (x**2).sum(-1))
+    problem = wgf.Problem(energy, initial=wgf.Gaussian(1.5, 0.25), bounds=(-6, 6))
+    with pytest.raises(ConvergenceError, match="use FokkerPlanck"):
+        wgf.solve(problem, SpectralFokkerPlanck(), t_end=0.1, dt=0.1)

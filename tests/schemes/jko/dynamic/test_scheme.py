@@ -11,11 +11,12 @@ import wgf
 from validation import closed_forms, references
 from wgf.errors import ConvergenceError
 from wgf.schemes.internal_energy import InternalEnergy
-from wgf.schemes.jko import QuantileJKO, dynamic_step
-from wgf.schemes.jko.dynamic.scheme import DynamicJKO, DynamicState
+from wgf.schemes.jko import QuantileJKO
+from wgf.schemes.jko.dynamic import step as dynamic_step
 from wgf.schemes.jko.dynamic.faces import faces_of, mobility
 from wgf.schemes.jko.dynamic.newton import Step, maximise
 from wgf.schemes.jko.dynamic.path import kinetic_energy
+from wgf.schemes.jko.dynamic.scheme import DynamicJKO, DynamicState
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it
 SLACK = 1e-12

@@ -180,6 +180,7 @@ def test_the_energy_of_debiased_steps_never_rises_and_that_of_plain_ones_does() 
         scheme = EntropicJKO(cells=100, debiased=debiased, tol=1e-12)
         states, _ = march(problem, scheme, 0.1, 3)
         energies = np.array([scheme.energy(problem, s) for s in states])
+        assert np.isfinite(energies).all()
         assert bool((np.diff(energies) > 1e-12 * abs(energies[0])).any()) == rises
 
 

@@ -18,8 +18,8 @@ from wgf.problems import ornstein_uhlenbeck
 from wgf.schemes.cells import potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko import QuantileJKO
-from wgf.schemes.jko.sliced import SlicedJKO
-from wgf.schemes.jko.sliced.step import SlicedObjective, normalised
+from wgf.schemes.jko.sliced import SlicedJKO, step
+from wgf.schemes.jko.sliced.objective import SlicedObjective, normalised
 from wgf.transport import distance
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it
@@ -195,18 +195,36 @@ def test_near_rest_sizes_relax_at_2_d_and_shears_at_d_times_d_plus_2() -> None:
 # ------------------------------------------------------------------------------- what a step keeps
 
 
-def drawn(seed: int, d: int = 2) -> Problem:
-    """A random energy and start: entropy, perhaps a power, a wavy potential, perhaps an interaction."""
+def drawn(seed: int, cells: int, d: int = 2) -> Problem:
+    """A random energy and start: entropy, perhaps a power, a wavy potential, perhaps an interaction.
+
+    The start's deviation goes down to one cell, the diffusion to 0.05.
+    """
     rng = np.random.default_rng(seed)
-    diffusion, height, k = rng.uniform(0.4, 1.5), rng.uniform(-1, 1), rng.uniform(0.5, 2, d)
+    diffusion, height, k = rng.uniform(0.05, 1.5), rng.uniform(-1, 1), rng.uniform(0.5, 2, d)
     energy = diffusion * entropy() + potential(lambda x: 0.5 * (x**2).sum(-1) + height * np.cos(x @ k))
     if rng.random() < 0.4:
         energy = energy + rng.uniform(0.1, 1) * internal(float(rng.choice([0.7, 1.5, 2.0, 3.0])))
     if rng.random() < 0.3:
         energy = energy + rng.uniform(0.1, 0.5) * interaction(lambda z: np.exp(-0.5 * (z**2).sum(-1)))
-    cov = np.diag(rng.uniform(0.5, 1.0, d))  # resolved: an under-resolved start takes many iterations
+    cov = np.diag(rng.uniform((10.5 / cells) ** 2, 1.0, d))
     bounds = [(-5.0, 5.0), (-5.5, 5.0)][:d]
     return Problem(energy, initial=Gaussian(rng.uniform(-1, 1, d), cov), bounds=bounds)
+
+
+def drawn_power(seed: int) -> Problem:
+    """A random power m > 1 alone, in a bowl, from a start with tails, with edges, or of Barenblatt's shape."""
+    rng = np.random.default_rng(seed)
+    m, corner = float(rng.choice([1.3, 1.5, 2.0, 3.0])), rng.uniform(-2, 0, 2)
+    energy = rng.uniform(0.2, 2) * internal(m) + rng.uniform(0, 4) * BOWL
+    starts = (
+        Gaussian(rng.uniform(-1, 1, 2), np.diag(rng.uniform(0.4, 1.0, 2))),
+        Uniform([(low, low + width) for low, width in zip(corner, rng.uniform(1, 3, 2), strict=True)]),
+        Barenblatt(dimension=2, m=max(m, 1.5), t0=rng.uniform(0.3, 1)),
+    )
+    grid = Grid([(-5.0, 5.0)] * 2, 14)
+    initial = Density.from_measure(starts[rng.integers(3)], grid).normalised()
+    return Problem(energy, initial=initial, bounds=grid.bounds)
 
 
 def hold_a_step(problem: Problem, scheme: SlicedJKO, dt: float) -> None:
@@ -216,33 +234,39 @@ def hold_a_step(problem: Problem, scheme: SlicedJKO, dt: float) -> None:
     assert after.rho.min() >= 0
     objective = objective_of(problem, scheme, before.rho, dt)
     values = [problem.energy.value(Density(grid, s.rho)) for s in (before, after)]
-    moved = objective.trial(objective.internal.derivative(after.rho)).transport.value.mean()
+    moved = objective.at(after.rho).transport.value.mean()
     assert values[1] + moved / (2 * dt) <= values[0] + 1e-11 * (1 + abs(values[0]))
     assert moved <= 2 * dt * (values[0] - values[1]) + 1e-11
     assert info.residual < 1e-6  # 1e-8, or what rounding leaves
     assert info.accepted
 
 
-seeds, dts = st.integers(0, 2**32 - 1), st.floats(-2, 0.5).map(lambda e: 10.0**e)
+seeds, dts = st.integers(0, 2**32 - 1), st.floats(-4, 0.5).map(lambda e: 10.0**e)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(seeds, dts)
 def test_a_step_on_the_line_lowers_the_energy_by_half_its_squared_speed(seed: int, dt: float) -> None:
     """E(n+1) + SW2^2 / (2 dt) <= E(n), mass exact, nothing negative."""
-    hold_a_step(drawn(seed, 1), SlicedJKO(cells=40, directions=1), dt)
+    hold_a_step(drawn(seed, 40, 1), SlicedJKO(cells=40, directions=1), dt)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(seeds, dts)
 def test_a_step_in_the_plane_lowers_the_energy_by_half_its_squared_speed(seed: int, dt: float) -> None:
-    hold_a_step(drawn(seed), SlicedJKO(cells=14, directions=10), dt)
+    hold_a_step(drawn(seed, 14), SlicedJKO(cells=14, directions=10), dt)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None)
+@given(seeds, dts)
+def test_a_power_alone_lowers_the_energy_whatever_the_start(seed: int, dt: float) -> None:
+    hold_a_step(drawn_power(seed), SlicedJKO(cells=14, directions=10), dt)
+
+
+@settings(max_examples=12, deadline=None)
 @given(seeds)
 def test_the_minimiser_beats_random_perturbations(seed: int) -> None:
-    problem, scheme, dt = drawn(seed), SlicedJKO(cells=12, directions=8), 0.1
+    problem, scheme, dt = drawn(seed, 12), SlicedJKO(cells=12, directions=8), 0.1
     (before, after), _ = march(problem, scheme, dt, 1)
     objective = objective_of(problem, scheme, before.rho, dt)
     p = objective.internal.derivative(after.rho)
@@ -252,6 +276,68 @@ def test_the_minimiser_beats_random_perturbations(seed: int) -> None:
         assert other > best + 1e-6 * size**2
     gap = objective.gap(objective.trial(p))
     assert np.abs((gap - np.vdot(after.rho, gap) * problem.grid(12).volume) * after.rho).max() < 1e-5
+
+
+POWERS = (
+    (internal(2), Gaussian([0.5, 0.0], 0.5)),
+    (internal(3) + BOWL, Gaussian([0.5, 0.0], 0.5)),
+    (internal(1.5), Gaussian([0.5, 0.0], 0.5)),
+    (internal(2) + 4 * BOWL, Barenblatt(dimension=2, m=2, t0=1.0)),
+    (internal(3) + BOWL, Uniform([(-2, -1), (0, 1)])),
+)
+
+
+@pytest.mark.parametrize(("energy", "initial"), POWERS)
+@pytest.mark.parametrize("dt", [0.1, 1e-3])
+def test_a_power_alone_is_minimised_out_of_tails_and_as_its_support_shrinks(energy, initial, dt) -> None:
+    """By the gap of a convex problem, F - min F <= int grad F d rho - min grad F, and not by the scheme's own.
+
+    The minimum of the gradient is taken where the start has mass: in emptier cells moving any costs
+    infinitely many derivatives. The control: the start itself, and the end of one Newton iteration.
+    """
+    problem, scheme = (
+        Problem(energy, initial=initial, bounds=[(-4, 4)] * 2),
+        SlicedJKO(cells=20, directions=16),
+    )
+    (before, after), (info,) = march(problem, scheme, dt, 1)
+    volume, objective = problem.grid(20).volume, objective_of(problem, scheme, before.rho, dt)
+
+    def excess(rho: np.ndarray) -> float:
+        slope = objective.gap(objective.at(rho))
+        return float(volume * np.vdot(rho, slope) - slope[before.rho > 1e-4].min())
+
+    assert excess(after.rho) < 1e-4
+    assert excess(before.rho) > 1e-2
+    assert info.residual < 1e-8
+    assert after.rho.min() >= 0
+    assert objective.at(after.rho).value < objective.at(before.rho).value
+    with pytest.raises(ConvergenceError, match="iterations"):
+        march(problem, SlicedJKO(cells=20, directions=16, iterations=1), dt, 1)
+
+
+def test_a_wall_leaves_what_newton_alone_finds() -> None:
+    problem, scheme = (
+        Problem(internal(2) + BOWL, initial=Uniform([(-2, -1), (0, 1)]), bounds=[(-4, 4)] * 2),
+        SlicedJKO(cells=20, directions=16),
+    )
+    (before, after), (info,) = march(problem, scheme, 0.1, 1)
+    assert info.iterations < step.TRIED  # no wall was needed
+    objective = objective_of(problem, scheme, before.rho, 0.1)
+    reached = step.Descent(objective.at(before.rho), 0, np.inf, False)
+    walled = step._behind_walls(objective, reached, before.rho, 1e-12, 100)
+    np.testing.assert_allclose(walled.trial.rho, after.rho, rtol=0, atol=1e-6 * after.rho.max())
+    rough = step._behind_walls(objective, reached, before.rho, 1e-3, 100)  # the control
+    assert np.abs(rough.trial.rho - after.rho).max() > 1e-4 * after.rho.max()
+
+
+def test_starts_no_wider_than_a_cell_settle_in_a_few_iterations() -> None:
+    """Tails fall by orders of magnitude from cell to cell; the usual 3 to 8 iterations are doubled at most."""
+    energy = 0.05 * entropy() + internal(3) + BOWL
+    problem = Problem(energy, initial=Gaussian([1.0, 0.0], 0.25), bounds=[(-5, 5)] * 2)
+    for dt in (0.1, 1e-3):
+        _, (info,) = march(problem, SlicedJKO(cells=20, directions=16), dt, 1)
+        assert info.iterations <= 20
+        assert info.residual < 1e-8
 
 
 def test_the_discrete_gibbs_measure_is_at_rest() -> None:
@@ -336,7 +422,7 @@ def test_the_multiplier_is_shifted_to_mass_one(energy) -> None:
     ("problem", "words"),
     [
         (Problem(entropy(), initial=Gaussian([0, 0], 1)), "bounds"),
-        (Problem(BOWL, initial=Gaussian([0, 0], 1), bounds=BOX), "entropy"),
+        (Problem(BOWL, initial=Gaussian([0, 0], 1), bounds=BOX), "Add a little"),
         (Problem(entropy(), initial=Gaussian([0, 0], 1), bounds=BOX, boundary="periodic"), "periodic"),
         (Problem(entropy(), initial=Gaussian(np.zeros(4), 1), bounds=[(-3, 3)] * 4), "dimensions"),
     ],

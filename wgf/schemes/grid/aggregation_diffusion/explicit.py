@@ -18,6 +18,7 @@ Array = np.ndarray
 SAFETY = 0.9  # of both limits: rates change a little from stage to stage
 EULER = 2.0  # the product of step and stiffness up to which Euler steps damp; SSP-RK3 bears 2.5
 MOST_SUBSTEPS = 1_000_000
+AT_THE_END = 1e-12  # of the time left: a sub-step that misses the end by rounding reaches it
 # Per stage: the moment it is taken at, and what all L so far count in the next one. Written as increments of
 # u and not as means of stages: the mass then changes only by the rounding of what passes the faces.
 STAGES = ((0.0, (1.0,)), (1.0, (0.25, 0.25)), (0.5, (1 / 6, 1 / 6, 2 / 3)))
@@ -61,7 +62,7 @@ def explicit(
         for total, flux in zip(passed or (), fluxes, strict=True):
             total += flux
         count += 1
-        done = dt if step >= rest * (1 - 1e-12) else done + step
+        done = dt if step >= rest * (1 - AT_THE_END) else done + step
     return rho, count
 
 

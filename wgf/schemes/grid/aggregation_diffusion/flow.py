@@ -18,12 +18,11 @@ from wgf.kernels.scharfetter_gummel import bernoulli
 from wgf.measures import Grid
 from wgf.problem import Problem
 from wgf.schemes.cells import potential_at_centers
-from wgf.schemes.grid.rates import logarithmic_mean
+from wgf.schemes.grid.rates import NEGLIGIBLE, metric
 from wgf.schemes.grid.sources import source_cells
 from wgf.schemes.internal_energy import InternalEnergy
 
 Array = np.ndarray
-NEGLIGIBLE = 1e-300  # a density below this moves nothing that a double can hold
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,15 @@ class Faces:
 class Flow:
     """A problem on a grid, frozen at a time.
 
-    diffusion: D. powers: the internal terms. potential: V, 0 on blocked cells. pulls: (coefficient, W *).
-    lifts: per axis what the upper face of a cell adds to the difference of zeta: -h times a drift, +inf
-    where the face is closed by an obstacle; empty when there is neither. source: per cell, or None.
-    memory: what is built when first asked for.
+    diffusion: D. internal: the internal terms, without the entropy. potential: V, 0 on blocked cells. pulls:
+    (coefficient, W *). lifts: per axis what the upper face of a cell adds to the difference of zeta: -h times
+    a drift, +inf where the face is closed by an obstacle; empty when there is neither. source: per cell, or
+    None. memory: what is built when first asked for.
     """
 
     grid: Grid
     diffusion: float
-    powers: InternalEnergy
+    internal: InternalEnergy
     potential: Array
     blocked: Array | None
     pulls: tuple[tuple[float, Convolution], ...]
@@ -73,7 +72,7 @@ class Flow:
 
     def zeta(self, rho: Array, pull: Array) -> Array:
         """The first variation without the entropy's part."""
-        return self.powers.derivative(rho) + self.potential + pull
+        return self.internal.derivative(rho) + self.potential + pull
 
     def balance(self, rho: Array, limited: bool, kept: bool = False) -> tuple[list[Array], Array, Array]:
         """Per axis F/h through upper faces if `kept`; what cells gain, the rate at which they are left."""
@@ -108,13 +107,13 @@ class Flow:
 
     def stiffness(self, rho: Array) -> float:
         """A bound on the fastest rate of the linearised flow by which differences of cells decay, 1/time."""
-        spread = self.diffusion + float((rho * _finite(self.powers.second(rho))).max())
+        spread = self.diffusion + float((rho * _finite(self.internal.second(rho))).max())
         nonlocal_part = sum(c * W.steepest for c, W in self.pulls) * float(rho.max())
         return 4 * spread * float((1 / self.grid.spacing**2).sum()) + nonlocal_part
 
     def energy(self, rho: Array) -> float:
         """volume * sum of U(rho) + V rho + rho (W * rho)/2."""
-        whole = InternalEnergy(self.diffusion, self.powers.powers)
+        whole = InternalEnergy(self.diffusion, self.internal.powers)
         density = whole.value(rho) + rho * (self.potential + 0.5 * self.pull(rho))
         return float(density.sum() * self.grid.volume)
 
@@ -133,17 +132,15 @@ class Flow:
         fluxes = np.concatenate([flux.ravel()[low] for flux, low in parts])
         below, above = p * flat[faces.low], q * flat[faces.high]
         w = zeta[faces.high] - zeta[faces.low] + faces.lift
-        if self.diffusion == 0:
-            theta, drop = np.where(w < 0, below, above), w
-        else:
+        if self.diffusion > 0:
+            rate = self.diffusion * faces.scale
             up, down = bernoulli(w / self.diffusion + np.log(p / q))
-            alive = np.maximum(below, above) > NEGLIGIBLE
-            a, b = np.maximum(up * below, NEGLIGIBLE), np.maximum(down * above, NEGLIGIBLE)
-            theta, log = logarithmic_mean(a, b)
-            theta, drop = np.where(alive, theta, 0.0), self.diffusion * log
+            speed, slope = metric(rate * up * below, rate * down * above, fluxes)
+            return speed * self.grid.volume * self.diffusion, slope * self.grid.volume * self.diffusion
+        theta = faces.scale * np.where(w < 0, below, above)
         moving = theta > NEGLIGIBLE
-        slope = float((theta * drop**2 * faces.scale)[moving].sum())
-        speed = float((fluxes[moving] ** 2 / (theta * faces.scale)[moving]).sum())
+        speed = float((fluxes[moving] ** 2 / theta[moving]).sum())
+        slope = float((theta[moving] * w[moving] ** 2).sum())
         return speed * self.grid.volume, slope * self.grid.volume
 
     @property
@@ -190,11 +187,10 @@ def _flow(problem: Problem, grid: Grid) -> Flow:
     potential = potential_at_centers(problem, grid) if energy.has_potential else np.zeros(grid.cells)
     blocked = ~np.isfinite(potential)
     some = bool(blocked.any())
-    powers = InternalEnergy(0.0, InternalEnergy.of(energy).powers)
     return Flow(
         grid=grid,
         diffusion=energy.diffusion,
-        powers=powers,
+        internal=InternalEnergy(0.0, InternalEnergy.of(energy).powers),
         potential=np.where(blocked, 0.0, potential) if some else potential,
         blocked=blocked if some else None,
         pulls=tuple((c, term.on(grid)) for c, term in energy.interactions),

@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, gmres, splu
+from scipy.sparse.linalg import LinearOperator, gmres
 
 from wgf.kernels.scharfetter_gummel import bernoulli
+from wgf.kernels.sparse_lu import diagonal_lu
 from wgf.schemes.grid.aggregation_diffusion.flow import Flow
 
 Array = np.ndarray
@@ -32,7 +33,8 @@ SERIES_BELOW = 0.05  # argument of B' from which its closed form loses less than
 KRYLOV_TOLERANCE, KRYLOV_SIZE, KRYLOV_ROUNDS = 1e-4, 40, 3
 CUT = 1e-13  # of the mass: what may keep a stage positive whose base is not, or its solution is negative
 HALVINGS = 6  # of a step that does not bring the residual down
-ROUNDED = 1e-8  # a step this small that no longer shrinks is rounding of a stiff problem
+ROUNDED, SHRUNK = 1e-8, 0.5  # a step this small that does not even halve is rounding of a stiff problem
+SLOW = 0.1  # of the step before: one that shrinks less asks for factors of the latest iterate
 GROWTH = 2.0  # of the residual, which may grow for a step: cells at the front fill one after another
 
 
@@ -74,7 +76,7 @@ class Stage:
         flow, faces = self.flow, self.flow.faces
         p, q = self.ratios
         potential = flow.potential.ravel()
-        zeta = flow.powers.derivative(rho) + potential + self.full_pull(rho)
+        zeta = flow.internal.derivative(rho) + potential + self.full_pull(rho)
         w = zeta[faces.high] - zeta[faces.low] + faces.lift
         below, above = p * rho[faces.low], q * rho[faces.high]
         if flow.diffusion == 0:
@@ -103,7 +105,7 @@ def solve_stage(stage: Stage, guess: Array, tol: float, iterations: int) -> Solv
     a base b >= 0 the solution is positive; else a negative one is no solution here but a failure.
     """
     flow, mass = stage.flow, float(stage.base.sum())
-    rho = np.maximum(guess, SPARE**2 * guess.max()) if flow.powers.floor == -np.inf else guess
+    rho = np.maximum(guess, SPARE**2 * guess.max()) if flow.internal.floor == -np.inf else guess
     fluxes = stage.fluxes(rho)
     residual = _residual(stage, rho, fluxes[0])
     factors: Any = None
@@ -120,11 +122,11 @@ def solve_stage(stage: Stage, guess: Array, tol: float, iterations: int) -> Solv
         if moved is None:
             return None
         rho, fluxes, residual, cut = moved
-        settled = size <= tol or (size <= ROUNDED and size > 0.5 * last)
+        settled = size <= tol or (size <= ROUNDED and size > SHRUNK * last)
         if settled and (safe or cut <= CUT * mass):
             rho = rho * (mass / rho.sum())
             return Solved(rho, fluxes[0], count, size)
-        if size > 0.1 * last:
+        if size > SLOW * last:
             factors = None
         last = size
     return None
@@ -153,7 +155,7 @@ def _direction(stage: Stage, rho: Array, fluxes: Any, residual: Array, factors: 
     flow, faces = stage.flow, stage.flow.faces
     _, by_low, by_high, by_w = fluxes
     dense = bool(flow.pulls) and stage.share > 0
-    curvature = flow.powers.second(np.maximum(rho, SPARE * rho.max()))
+    curvature = flow.internal.second(np.maximum(rho, SPARE * rho.max()))
     number = np.arange(len(faces.low))
     rows = np.concatenate([number, number])
     columns = np.concatenate([faces.low, faces.high])
@@ -191,14 +193,7 @@ def _direction(stage: Stage, rho: Array, fluxes: Any, residual: Array, factors: 
 
 def _factorise(matrix: sparse.csc_array, flow: Flow) -> Any:
     """LU with pivots on the diagonal: off it no entry is positive, columns sum to 1."""
-    line = flow.grid.dimension == 1
-    options = {"SymmetricMode": True}
     try:
-        return splu(
-            matrix,
-            permc_spec="NATURAL" if line else "MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options=options,
-        )
+        return diagonal_lu(matrix, natural=flow.grid.dimension == 1)
     except RuntimeError:  # singular: entries overflowed
         return None

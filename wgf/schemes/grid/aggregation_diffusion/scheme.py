@@ -9,22 +9,20 @@ import numpy as np
 
 from wgf import checks
 from wgf.base import StepInfo
-from wgf.errors import ConvergenceError, DivergedError
+from wgf.errors import DivergedError
 from wgf.measures import Density
 from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
+from wgf.schemes.cells import box_refusal, initial_cells
 from wgf.schemes.grid.aggregation_diffusion.explicit import explicit, explicit_limit
 from wgf.schemes.grid.aggregation_diffusion.flow import Flow, flow_of
-from wgf.schemes.grid.aggregation_diffusion.newton import Stage, solve_stage
-from wgf.schemes.grid.sources import start
+from wgf.schemes.grid.aggregation_diffusion.implicit import Implicit, Taken
 
 Array = np.ndarray
 TIMES = ("implicit", "sdirk2", "ssp-rk3")
 FLUXES = ("limited", "upwind")
-GAMMA = 1 - 0.5**0.5  # of Alexander's L-stable method of two stages
 MOST_CELLS = 50_000_000  # explicit: about 200 bytes each with the padded transform of three axes
 MOST_FACTORED = {1: 2_000_000, 2: 600_000, 3: 150_000}  # implicit, by dimension: a sparse LU of some 4 GB
-MOST_HALVINGS = 14  # of an implicit step whose Newton iteration fails
 SHARE_PER_STEP = 0.1  # of its mass is what a cell exchanges on average in a suggested step
 
 
@@ -32,16 +30,6 @@ class AggregationState(NamedTuple):
     """rho: (*cells) cell averages of the density."""
 
     rho: np.ndarray
-
-
-class _Taken(NamedTuple):
-    """A step: the density, inner iterations, residual, substeps, accepted."""
-
-    rho: Array
-    iterations: int = 0
-    residual: float = 0.0
-    substeps: int = 1
-    accepted: bool = True
 
 
 @checks.checked(
@@ -80,12 +68,15 @@ class AggregationDiffusion:
     "sdirk2" extrapolates between its stages: a step that would leave a cell negative, or does not converge,
     is replaced by two "implicit" ones and reported as accepted=False. Nothing is ever clipped.
 
-    How to choose. "implicit" for long times, equilibria, stiff powers; "sdirk2" when dt resolves the flow
-    and two orders are wanted; "ssp-rk3" for transport and aggregation without much diffusion, in 3-D, and
-    where an interaction is stiff. Fast diffusion (m < 1) needs the implicit ones. The implicit ones
-    factorise sparse matrices: a step takes 0.1 s at 128^2 cells, 0.6 s at 256^2 and at 32^3, and in 3-D more
-    than 50^3 is for "ssp-rk3", whose memory is linear. A front that crosses hundreds of cells in one
-    implicit step costs as many halvings: on fine lines take dt of the order of the cells, or "ssp-rk3".
+    When to use it: nonlinear or nonlocal equations in up to three dimensions. JKO schemes solve the same
+    flows by minimisers, order 1 in time as a rule; FokkerPlanck is cheaper where E is entropy and potential.
+    Which time: "implicit" for long times, equilibria, stiff powers; "sdirk2" when dt resolves the flow and
+    two orders are wanted; "ssp-rk3" for transport and aggregation without much diffusion, in 3-D, and where
+    an interaction is stiff. Fast diffusion (m < 1) needs the implicit ones, which for m below about 0.7 want
+    tails that the cells resolve (from empty cells they refuse to start). The implicit ones factorise sparse
+    matrices: a step takes 0.1 s at 128^2 cells, 0.6 s at 256^2 and at 32^3, and in 3-D more than 50^3 is for
+    "ssp-rk3", whose memory is linear. A front that crosses hundreds of cells in one implicit step costs as
+    many halvings: on fine lines take dt of the order of the cells, or "ssp-rk3".
 
     Blow-up. On a grid the density stays finite: its sign is mass that gathers in single cells however many
     there are. `concentration(problem, state)` is the largest share of mass in a block of two cells per axis;
@@ -93,8 +84,8 @@ class AggregationDiffusion:
     mass collapses, so peak = 0.5 * 8 pi / M is a clear sign; below 8 pi it stays O(h^2). Halve h to confirm.
 
     cells: per axis, one number or one each. tol: the last Newton step over the mass. iterations: Newton's.
-    With sources, drifts and moving V the promises on mass and energy do not hold, positivity does
-    for sources >= 0.
+    A source changes the mass by its own, and under sources, drifts and a moving V the energy may rise;
+    densities stay positive for sources >= 0.
 
     >>> import wgf
     >>> problem = wgf.problems.barenblatt(dimension=1, m=2)
@@ -116,18 +107,14 @@ class AggregationDiffusion:
 
     def supports(self, problem: Problem) -> str | None:
         """None, or why not: dimension, no box, foreign terms, fast diffusion with explicit steps."""
-        d = problem.dimension
         foreign = problem.energy.only("entropy", "internal", "potential", "interaction")
         if foreign is not None:
             return foreign
-        if d > 3:
-            return f"it needs one to three dimensions, got {d}"
-        if problem.bounds is None:
-            return "it needs a box, and the problem has bounds None"
-        if isinstance(self.cells, tuple) and len(self.cells) != d:
-            return f"it has cells for {len(self.cells)} axes, and the problem has {d}"
+        refusal = box_refusal(problem, self.cells, MOST_CELLS)
+        if refusal is not None:
+            return refusal
         size = problem.grid(self.cells).size
-        most = MOST_CELLS if self.time == "ssp-rk3" else MOST_FACTORED[d]
+        most = MOST_CELLS if self.time == "ssp-rk3" else MOST_FACTORED[problem.dimension]
         if size > most:
             return (
                 f"{size:,} cells are more than the {most:,} that time={self.time!r} takes; pass fewer cells"
@@ -138,7 +125,7 @@ class AggregationDiffusion:
 
     def init(self, problem: Problem, rng: Any) -> AggregationState:
         """Cell averages of the initial measure, scaled to mass 1 on the grid, 0 where V = +inf."""
-        return AggregationState(start(problem, problem.grid(self.cells)))
+        return AggregationState(initial_cells(problem, self.cells))
 
     def step(
         self, problem: Problem, state: AggregationState, dt: float, rng: Any
@@ -202,83 +189,18 @@ class AggregationDiffusion:
         mean = 0.5 * (before.rho + after.rho)
         return flow.dissipation(mean, [p / dt for p in passed], self.flux == "limited")
 
-    # -------------------------------------------------------------------------------- the three steps
-
-    def _advance(self, problem: Problem, rho: Array, dt: float, passed: list[Array] | None) -> _Taken:
+    def _advance(self, problem: Problem, rho: Array, dt: float, passed: list[Array] | None) -> Taken:
         """The density after dt; what went through the faces is added to `passed`."""
+
+        def flow_at(later: float) -> Flow:
+            return flow_of(problem.at(problem.time + later) if later else problem, self.cells)
+
         limited = self.flux == "limited"
         if self.time == "ssp-rk3":
-            result, substeps = explicit(lambda s: self._flow(problem, s), rho, dt, limited, passed)
-            return _Taken(result, substeps=substeps)
-        if self.time == "sdirk2":
-            taken = self._sdirk2(problem, rho, dt, passed)
-            if taken is not None:
-                return taken
-            first = self._implicit(problem, rho, 0.0, dt / 2, passed)
-            second = self._implicit(problem, first.rho, dt / 2, dt / 2, passed)
-            return _joined(first, second)._replace(accepted=False)
-        return self._implicit(problem, rho, 0.0, dt, passed)
-
-    def _flow(self, problem: Problem, later: float) -> Flow:
-        return flow_of(problem.at(problem.time + later) if later else problem, self.cells)
-
-    def _implicit(
-        self,
-        problem: Problem,
-        rho: Array,
-        start: float,
-        dt: float,
-        passed: list[Array] | None,
-        depth: int = 0,
-    ) -> _Taken:
-        """One implicit step of dt, or two half as long where Newton's method fails."""
-        flow = self._flow(problem, start + dt)
-        pull = flow.pull(rho)
-        ratios = flow.ratios(rho, pull, self.flux == "limited")
-        stage = Stage(flow, _with_source(flow, rho, dt).ravel(), dt, 0.5 * pull.ravel(), 0.5, ratios)
-        solved = solve_stage(stage, rho.ravel(), self.tol, self.iterations)
-        if solved is not None:
-            _add(passed, flow, dt * solved.flux)
-            return _Taken(solved.rho.reshape(rho.shape), solved.iterations, solved.residual)
-        if depth == MOST_HALVINGS:
-            raise ConvergenceError(
-                f"an implicit step did not converge to tol = {self.tol:.1e} in {self.iterations} iterations, "
-                f"nor did steps down to {dt:.1e}. Use a smaller dt, more iterations= or a larger tol=; a "
-                "potential or kernel that varies by many powers of ten from cell to cell needs more cells or "
-                'time="ssp-rk3".'
-            )
-        first = self._implicit(problem, rho, start, dt / 2, passed, depth + 1)
-        return _joined(first, self._implicit(problem, first.rho, start + dt / 2, dt / 2, passed, depth + 1))
-
-    def _sdirk2(self, problem: Problem, rho: Array, dt: float, passed: list[Array] | None) -> _Taken | None:
-        """Two stages of GAMMA dt; None when one fails or a base goes negative where a cell has nothing."""
-        tau, iterations = GAMMA * dt, 0
-        flow, limited = self._flow(problem, tau), self.flux == "limited"
-
-        def ratios_at(flow: Flow, flat: Array) -> tuple[Array, Array]:
-            density = flat.reshape(rho.shape)
-            return flow.ratios(density, flow.pull(density) if limited else density, limited)
-
-        base, none = _with_source(flow, rho, tau).ravel(), np.zeros(rho.size)
-        guess, solved, ratios = rho.ravel(), None, ratios_at(flow, rho)
-        for _ in range(2 if limited else 1):  # once more with the stage's own ratios
-            solved = solve_stage(Stage(flow, base, tau, none, 1.0, ratios), guess, self.tol, self.iterations)
-            if solved is None:
-                return None
-            iterations += solved.iterations
-            guess, ratios = solved.rho, ratios_at(flow, solved.rho)
-        assert solved is not None
-        gain = (solved.rho - rho.ravel()) / tau
-        later = self._flow(problem, dt)
-        base = _with_source(later, rho, tau).ravel() + (1 - GAMMA) * dt * gain
-        ahead = np.maximum(rho.ravel() + dt * gain, 0.5 * solved.rho)
-        stage = Stage(later, base, tau, none, 1.0, ratios_at(later, ahead))
-        last = solve_stage(stage, ahead, self.tol, self.iterations)
-        if last is None:
-            return None
-        _add(passed, flow, (1 - GAMMA) * dt * solved.flux)
-        _add(passed, later, tau * last.flux)
-        return _Taken(last.rho.reshape(rho.shape), iterations + last.iterations, last.residual)
+            result, substeps = explicit(flow_at, rho, dt, limited, passed)
+            return Taken(result, substeps=substeps)
+        implicit = Implicit(flow_at, limited, self.tol, self.iterations)
+        return (implicit.sdirk2 if self.time == "sdirk2" else implicit.euler)(rho, dt, passed)
 
     def _refuse_peak(self, problem: Problem, state: AggregationState, peak: float) -> None:
         share = self.concentration(problem, state)
@@ -289,26 +211,3 @@ class AggregationDiffusion:
                 f"cells around {cell}, more than peak = {peak:g}: the density concentrates beyond what the "
                 "grid resolves. If more cells do not delay it, the solution blows up."
             )
-
-
-def _joined(first: _Taken, second: _Taken) -> _Taken:
-    """Two steps as one."""
-    return _Taken(
-        second.rho,
-        first.iterations + second.iterations,
-        max(first.residual, second.residual),
-        first.substeps + second.substeps,
-        first.accepted and second.accepted,
-    )
-
-
-def _with_source(flow: Flow, rho: Array, tau: float) -> Array:
-    return rho if flow.source is None else rho + tau * flow.source
-
-
-def _add(passed: list[Array] | None, flow: Flow, flux: Array) -> None:
-    """Add a flat list of face fluxes to the upper faces of the cells, axis by axis."""
-    first = 0
-    for total, count in zip(passed or (), flow.faces.axes, strict=False):
-        total.ravel()[flow.faces.low[first : first + count]] += flux[first : first + count]
-        first += count

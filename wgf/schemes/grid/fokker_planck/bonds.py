@@ -13,7 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from wgf.measures import Grid
-from wgf.schemes.grid.rates import Rates, at_faces, metric
+from wgf.measures.faces import at_faces
+from wgf.schemes.grid.rates import Rates, metric
 
 
 @dataclass(frozen=True)

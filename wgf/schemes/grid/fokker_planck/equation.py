@@ -21,12 +21,6 @@ from wgf.schemes.grid.rates import Rates, axis_rates
 PROBES = 1000  # points where the largest mobility is looked for
 
 
-def balanced(problem: Problem) -> bool:
-    """True for the gradient flow of the energy in the metric weighted with M: no drift, no source, Fick."""
-    still = problem.drift is None and problem.source is None
-    return still and not _ito(problem)
-
-
 def unbalanced(problem: Problem) -> str:
     """What makes the problem other than the gradient flow of its energy, in words."""
     present = (

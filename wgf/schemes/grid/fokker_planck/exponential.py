@@ -16,7 +16,8 @@ from scipy import sparse
 
 from wgf.kernels.tridiagonal import SMALLEST
 from wgf.measures import Grid
-from wgf.schemes.grid.rates import Rates, axis_rates, face_fluxes, upper_faces
+from wgf.measures.faces import upper_faces
+from wgf.schemes.grid.rates import Rates, axis_rates, face_fluxes
 
 SEPARABLE = 1e-11  # of the range of V: a sum over axes is exact up to the rounding of V itself
 TERMS = 20  # of the exponential series at 1: the rest is below 1e-19

@@ -14,11 +14,11 @@ from wgf.errors import SchemeError
 from wgf.measures import Density, Grid
 from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
-from wgf.schemes.cells import potential_at_centers
-from wgf.schemes.grid import sources
+from wgf.schemes.cells import box_refusal, initial_cells, obstacles, potential_at_centers
 from wgf.schemes.grid.fokker_planck import equation, exponential, splitting
 from wgf.schemes.grid.fokker_planck.unsplit import unsplit
 from wgf.schemes.grid.rates import Rates, dissipation
+from wgf.schemes.grid.sources import source_cells
 
 TIMES = ("tr-bdf2", "strang", "backward-euler", "lie", "exponential")
 UNSPLIT = ("tr-bdf2", "backward-euler")  # what can be done without going axis by axis
@@ -29,7 +29,7 @@ ROUNDING = 1e-13  # of the largest cell: rounding of a stiff solve, a tenth of w
 SPREAD_PER_STEP = 0.1  # of the narrowest initial variance, added by diffusion in one suggested step
 
 
-class State(NamedTuple):
+class FokkerPlanckState(NamedTuple):
     """rho: (*cells) cell averages of the density."""
 
     rho: np.ndarray
@@ -85,7 +85,9 @@ class FokkerPlanck:
     of dt/2, reported as accepted=False. Smaller negative values (far tails where dt V'^2/D is large, a step
     or two after the start) are kept as they are: nothing is ever clipped, since clipping makes mass.
 
-    How to choose: "tr-bdf2" unless the data are rough or empty cells matter ("lie"); "exponential" for
+    When to use it: the first choice for every linear equation in up to three dimensions; AggregationDiffusion
+    takes internal(m) and interactions, SpectralFokkerPlanck gives ten digits where V and start are smooth.
+    Which time: "tr-bdf2" unless the data are rough or empty cells matter ("lie"); "exponential" for
     reference solutions; "backward-euler" when a split scheme's order-dt bias along the axes is unwanted:
     its LU costs about 2 s at 512^2 and does not fit three dimensions well (nor a tensor's: 6 s at 32^3).
     The LU is remembered; a V, b or s that depends on time makes a new one each step.
@@ -109,27 +111,24 @@ class FokkerPlanck:
 
     def supports(self, problem: Problem) -> str | None:
         """None, or why this problem is not a Fokker-Planck equation on this grid."""
-        d = problem.dimension
         foreign = problem.energy.only("entropy", "potential")
         if foreign is not None:
             return foreign
         if problem.energy.diffusion == 0:
             return "it needs entropy() with a coefficient > 0, and the energy has none"
-        if d > 3:
-            return f"it needs one to three dimensions, got {d}"
-        if problem.bounds is None:
-            return "it needs a box, and the problem has bounds None"
-        if isinstance(self.cells, tuple) and len(self.cells) != d:
-            return f"it has cells for {len(self.cells)} axes, and the problem has {d}"
-        grid = problem.grid(self.cells)
-        if grid.size > MOST_CELLS:
-            return f"{' x '.join(map(str, grid.cells))} cells are more than {MOST_CELLS:,}; pass fewer cells"
+        refusal = box_refusal(problem, self.cells, MOST_CELLS)
+        if refusal is not None:
+            return refusal
         if self.time not in UNSPLIT and equation.full_tensor(problem):
             return (
                 f'time="{self.time}" goes axis by axis, and the mobility is a full tensor: '
                 'use time="tr-bdf2" or "backward-euler"'
             )
-        return self._exponential_refusal(problem, grid) if self.time == "exponential" else None
+        return (
+            self._exponential_refusal(problem, problem.grid(self.cells))
+            if self.time == "exponential"
+            else None
+        )
 
     def _exponential_refusal(self, problem: Problem, grid: Grid) -> str | None:
         if max(grid.cells) > MOST_EXPONENTIAL:
@@ -140,23 +139,25 @@ class FokkerPlanck:
             return f'time="exponential" needs {SEPARATE}, and this problem is no such sum'
         return None
 
-    def init(self, problem: Problem, rng: Any) -> State:
+    def init(self, problem: Problem, rng: Any) -> FokkerPlanckState:
         """Cell averages of the initial measure, scaled to mass 1 on the grid, exactly 0 in obstacles."""
-        return State(np.ascontiguousarray(sources.start(problem, problem.grid(self.cells))))
+        return FokkerPlanckState(initial_cells(problem, self.cells))
 
-    def step(self, problem: Problem, state: State, dt: float, rng: Any) -> tuple[State, StepInfo]:
+    def step(
+        self, problem: Problem, state: FokkerPlanckState, dt: float, rng: Any
+    ) -> tuple[FokkerPlanckState, StepInfo]:
         """The density after dt."""
         middle, rho = problem.at(problem.time + 0.5 * dt), state.rho
         if middle.energy.time_dependent:
             self._require_room(middle, rho)
         if middle.source is None:
             result, info = self._advance(middle, rho, dt, None)
-            return State(result), info
-        half = 0.5 * dt * sources.source_cells(middle, middle.grid(self.cells))
+            return FokkerPlanckState(result), info
+        half = 0.5 * dt * source_cells(middle, middle.grid(self.cells))
         result, info = self._advance(middle, rho + half, dt, None)
-        return State(result + half), info
+        return FokkerPlanckState(result + half), info
 
-    def measure(self, problem: Problem, state: State) -> Density:
+    def measure(self, problem: Problem, state: FokkerPlanckState) -> Density:
         """The cell averages as a Density."""
         return Density(problem.grid(self.cells), state.rho)
 
@@ -171,7 +172,9 @@ class FokkerPlanck:
         fastest = equation.largest_mobility(problem)
         return float(SPREAD_PER_STEP * variance.min() / (2 * problem.energy.diffusion * fastest))
 
-    def rates(self, problem: Problem, before: State, after: State, dt: float) -> tuple[float, float]:
+    def rates(
+        self, problem: Problem, before: FokkerPlanckState, after: FokkerPlanckState, dt: float
+    ) -> tuple[float, float]:
         """|rho'|^2 and |dE|^2 at the middle density of the step, from the fluxes the step took.
 
         The step is repeated to learn its fluxes; with them the continuity equation holds exactly, so
@@ -179,7 +182,7 @@ class FokkerPlanck:
         mobility in Fick's form both are taken in the metric it weighs: |dE|^2 = int rho grad xi . M grad xi.
         SchemeError for a drift, a source or Ito's form: the flow is then not steepest descent of the energy.
         """
-        if not equation.balanced(problem):
+        if not problem.gradient_flow:
             raise SchemeError(
                 "the dissipation is known for the gradient flow of the energy only, and this problem has "
                 f"{equation.unbalanced(problem)}."
@@ -203,7 +206,7 @@ class FokkerPlanck:
 
     def _require_room(self, problem: Problem, rho: np.ndarray) -> None:
         """Refuse an obstacle that moves onto mass: nothing could leave it."""
-        caught = rho[sources.obstacles(problem, problem.grid(self.cells))]
+        caught = rho[obstacles(problem, problem.grid(self.cells))]
         if caught.any():
             raise SchemeError(
                 f"V(x, t) became +inf where there is mass (density up to {caught.max():.3g}) at "

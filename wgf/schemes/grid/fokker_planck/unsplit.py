@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
+from wgf.kernels.sparse_lu import diagonal_lu
 from wgf.kernels.tridiagonal import AHEAD, SMALLEST, STAGE
 from wgf.schemes.grid.fokker_planck.bonds import Bonds
 
@@ -63,11 +63,7 @@ class Unsplit:
 
 
 def unsplit(bonds: Bonds, size: int, dt: float, second_order: bool = False) -> Unsplit:
-    """Factorise 1 - a G of `size` cells once.
-
-    Pivots stay on the diagonal and the order is symmetric: then the factors of an M-matrix are M-matrices.
-    """
+    """Factorise 1 - a G of `size` cells once."""
     a = STAGE * dt if second_order else dt
     matrix = (sparse.eye_array(size) - a * bonds.generator(size)).tocsc()
-    lu = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    return Unsplit(lu, bonds, dt, second_order)
+    return Unsplit(diagonal_lu(matrix), bonds, dt, second_order)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from wgf.schemes.grid.spectral.axis import Array
-from wgf.schemes.grid.spectral.flow import CoupledFlow, ProductFlow, outer
+from wgf.schemes.grid.spectral.flow import CoupledFlow, ProductFlow
+from wgf.schemes.grid.spectral.quadratures import outer
 
 SEEN = 1e-13  # of the largest mass of a node: below it a series is rounding, and so is what flows there
 GAUSS = np.polynomial.legendre.leggauss(4)  # instants of a step: order 8 in dt

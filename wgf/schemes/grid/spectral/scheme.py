@@ -14,11 +14,12 @@ from wgf.measures import Density, Grid
 from wgf.measures.base import NEGATIVE_TOLERANCE
 from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
-from wgf.schemes.cells import initial_cells, potential_at_centers
+from wgf.schemes.cells import box_refusal, initial_cells, potential_at_centers
 from wgf.schemes.grid.fokker_planck.exponential import axis_potentials
 from wgf.schemes.grid.spectral.axis import quadrature
 from wgf.schemes.grid.spectral.energy import free_energy, mean_slope_squared
-from wgf.schemes.grid.spectral.flow import CoupledFlow, ProductFlow, flow_of, outer, tensor_points
+from wgf.schemes.grid.spectral.flow import CoupledFlow, ProductFlow, flow_of
+from wgf.schemes.grid.spectral.quadratures import outer, tensor_points
 
 PRODUCT_MODES = (40, 60, 80, 120, 200, 320)  # tried in turn when V is a sum over axes: a small problem each
 COUPLED_MODES = {2: (20, 32, 44, 60, 80), 3: (8, 12, 16, 20)}  # otherwise: total degree
@@ -125,20 +126,14 @@ class SpectralFokkerPlanck:
             return "it needs entropy() with a coefficient > 0, and the energy has none"
         if problem.energy.time_dependent:
             return "it needs a V that does not depend on time: eigenfunctions are those of one V"
-        if d > 3:
-            return f"it needs one to three dimensions, got {d}"
-        if problem.bounds is None:
-            return "it needs a box, and the problem has bounds None"
+        refusal = box_refusal(problem, self.cells, MOST_CELLS)
+        if refusal is not None:
+            return refusal
         if not hasattr(problem.initial, "pdf"):
             return f"it needs an initial measure with a density, got {type(problem.initial).__name__}"
-        for name in ("cells", "modes"):
-            value = getattr(self, name)
-            if isinstance(value, tuple) and len(value) != d:
-                return f"it has {name} for {len(value)} axes, and the problem has {d}"
-        grid = problem.grid(self.cells)
-        if grid.size > MOST_CELLS:
-            return f"{' x '.join(map(str, grid.cells))} cells are more than {MOST_CELLS:,}; pass fewer cells"
-        if not np.isfinite(potential_at_centers(problem, grid)).all():
+        if isinstance(self.modes, tuple) and len(self.modes) != d:
+            return f"it has modes for {len(self.modes)} axes, and the problem has {d}"
+        if not np.isfinite(potential_at_centers(problem, problem.grid(self.cells))).all():
             return "it needs a finite V, and V is infinite somewhere: FokkerPlanck takes obstacles"
         if self.modes is not None:
             product = self._product(problem)
@@ -255,9 +250,10 @@ class SpectralFokkerPlanck:
 def _expanded(problem: Problem, grid: Grid, modes: tuple[int, ...], product: bool) -> _Start:
     """The flow with these modes and the initial measure in it."""
     energy = problem.energy
-    flow, q = flow_of(
-        energy.potential_value, energy.potential_gradient, energy.diffusion, grid, modes, product
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # functions of a pi too narrow for the nodes
+        flow, q = flow_of(
+            energy.potential_value, energy.potential_gradient, energy.diffusion, grid, modes, product
+        )
     density = np.asarray(problem.initial.pdf(q.points), dtype=np.float64)
     weighted = density * outer(q.weights)
     inside = float(weighted.sum())

@@ -8,7 +8,7 @@ c = 0 is upwind, c = 1/2 centred. The two functions of a level,
     value          H(phi) = phi - s/2 |grad phi|^2     with |grad phi|^2 the adjoint of theta in rho
 
 belong together: A is the derivative of H. That is the discrete duality on which the decay of the energy and
-the certificate of the minimiser rest (`dynamic_path.py`). H is concave. Upwind, its inverse is monotone and A
+the certificate of the minimiser rest (`path.py`). H is concave. Upwind, its inverse is monotone and A
 an M-matrix with row sums 1, triangular once the cells are sorted by phi: continuity can neither lose
 mass nor make any cell negative, whatever s.
 """
@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
+from wgf.kernels.sparse_lu import diagonal_lu
 from wgf.measures import Grid
+from wgf.measures.faces import at_faces
 
 Array = np.ndarray
 
@@ -41,9 +42,7 @@ def faces_of(grid: Grid, open_cells: Array) -> Faces:
     cells = np.arange(grid.size).reshape(grid.cells)
     below, above, weight = [], [], []
     for axis, (h, boundary) in enumerate(zip(grid.spacing, grid.boundary, strict=True)):
-        low, high = cells, np.roll(cells, -1, axis)
-        if boundary == "noflux":
-            low, high = (c.take(range(grid.cells[axis] - 1), axis) for c in (low, high))
+        low, high = at_faces(cells, axis, boundary == "periodic")
         below.append(low.ravel())
         above.append(high.ravel())
         weight.append(np.full(low.size, h**-2.0))
@@ -115,9 +114,7 @@ class Transport:
         rank[self.order] = cells
         index = rank[np.concatenate(rows)], rank[np.concatenate(columns)]
         matrix = sparse.csc_array((np.concatenate(values), index), shape=(faces.cells,) * 2)
-        ordering = "NATURAL" if upwind else "MMD_AT_PLUS_A"
-        options = {"SymmetricMode": True}
-        self.factors = splu(matrix, permc_spec=ordering, diag_pivot_thresh=0.0, options=options)
+        self.factors = diagonal_lu(matrix, natural=upwind)
 
     def solve(self, value: Array) -> Array:
         """A^-1 value."""

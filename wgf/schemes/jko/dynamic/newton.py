@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from wgf.errors import ConvergenceError
+from wgf.kernels.sparse_lu import diagonal_lu
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.dynamic.faces import Faces
 from wgf.schemes.jko.dynamic.path import Curvature, Path, densities, path
@@ -40,6 +40,8 @@ ROUNDING_SLACK = 64.0  # times machine epsilon times the size of the terms of D
 CG_ITERATIONS = 400
 FORCING = 1e-2  # of the right-hand side: the largest residual left by conjugate gradients
 EPS = float(np.finfo(float).eps)
+NOISE = 8 * EPS  # of psi, V and the mass: what a sum of a few rounded terms is off by
+APART = 1e-6  # relative difference of two densities from which their secant keeps ten digits
 
 
 class Step(NamedTuple):
@@ -117,9 +119,14 @@ def _point(step: Step, psi: Array, guesses: tuple[Array, ...]) -> Point:
 
 def best_start(step: Step, candidates: list[Array]) -> Array:
     """The candidate at which the dual is largest."""
-    points = [_trial(step, psi, (psi,) * step.substeps) for psi in candidates]
+    points = [trial_point(step, psi) for psi in candidates]
     values = [-np.inf if point is None else point.value for point in points]
     return candidates[int(np.argmax(values))]
+
+
+def trial_point(step: Step, psi: Array) -> Point | None:
+    """The point of a first guess, None where the dual has no finite value."""
+    return _trial(step, psi, (psi,) * step.substeps)
 
 
 def _trial(step: Step, psi: Array, guesses: tuple[Array, ...]) -> Point | None:
@@ -166,7 +173,7 @@ def _secant(step: Step, point: Point, arrived: Array) -> Array:
     with np.errstate(invalid="ignore", divide="ignore"):
         there = step.internal.derivative(np.maximum(arrived, THINNED * point.wanted)) - point.multiplier
         secant = (arrived - point.wanted) / there
-    trusted = np.isfinite(secant) & (np.abs(arrived - point.wanted) > 1e-6 * (arrived + point.wanted))
+    trusted = np.isfinite(secant) & (np.abs(arrived - point.wanted) > APART * (arrived + point.wanted))
     return np.where(trusted, np.maximum(secant, 0.0), slope)
 
 
@@ -174,9 +181,7 @@ def _direction(curvature: Curvature, secant: Array, gradient: Array, typical: fl
     """(W + M)^-1 gradient."""
     weight = np.clip(secant, FLOOR * typical, typical / FLOOR)
     nearby = curvature.nearby() + sparse.diags_array(weight)
-    factors = splu(
-        nearby.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
-    )
+    factors = diagonal_lu(nearby.tocsc())
     return conjugate_gradients(lambda v: weight * v + curvature.times(v), factors.solve, gradient, forcing)
 
 
@@ -207,7 +212,7 @@ def conjugate_gradients(
 def _rounding_floor(step: Step, point: Point) -> float:
     """The mismatch that rounding psi alone produces: not small at an edge with infinite slope."""
     potential = np.where(np.isfinite(step.potential), np.abs(step.potential), 0.0)
-    noise = 8 * EPS * (np.abs(point.along.psi) + potential)
+    noise = NOISE * (np.abs(point.along.psi) + potential)
     with np.errstate(over="ignore", invalid="ignore"):
         moved = step.internal.inverse(point.multiplier + noise) - point.wanted
-    return float(np.nansum(moved)) + 8 * EPS * float(step.rho.sum())
+    return float(np.nansum(moved)) + NOISE * float(step.rho.sum())

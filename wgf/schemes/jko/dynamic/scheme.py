@@ -12,7 +12,7 @@ from wgf.base import StepInfo
 from wgf.measures import Density, Grid
 from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
-from wgf.schemes.cells import initial_cells, potential_at_centers
+from wgf.schemes.cells import box_refusal, cell_energy, initial_cells, obstacles
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.dynamic.faces import Faces, faces_of, level, mobility
 from wgf.schemes.jko.dynamic.step import JKOStep, Settings, jko_step, terminal_guesses
@@ -52,6 +52,10 @@ class DynamicJKO:
     minimiser itself is wanted. Mass is kept to rounding and E never rises, for any dt, K and mobility,
     because standing still is admissible.
 
+    When to use it: interactions, periodic boxes and obstacles in the plane, which BackAndForthJKO and
+    EntropicJKO do not take; with K = 1 as a scheme for the PDE whose energy cannot rise. Where the minimiser itself is
+    wanted, QuantileJKO on a line and BackAndForthJKO in the plane have no K to refine.
+
     The step is solved by Newton's method on the dual: one concave function of the terminal potential, a
     Hamilton-Jacobi sweep backwards and a continuity sweep forwards in the inner time. Where mass crosses many
     cells in a step, coarser grids give the first guess.
@@ -71,7 +75,8 @@ class DynamicJKO:
 
     Energies: entropy and internal(m) (at least one of them), potential, interaction. One or two dimensions,
     no-flux or periodic; cells where V = +inf are obstacles. An interaction enters by fixed-point iteration on
-    W * rho: it converges, and to a minimiser, while dt is small against the attraction.
+    W * rho: it converges, and to a minimiser, while dt is small against the attraction or repulsion;
+    where it does not, the step raises ConvergenceError.
 
     speed_squared of a step is W2^2 / dt^2, the action of the path found. slope_squared is
     int rho |grad psi|^2 with psi = -dE/drho by optimality, the mean of the old and the new state (the
@@ -96,25 +101,15 @@ class DynamicJKO:
 
     def supports(self, problem: Problem) -> str | None:
         """None, or why not: dimension, box, foreign terms, no pressure."""
-        d = problem.dimension
         foreign = problem.energy.only("entropy", "internal", "potential", "interaction")
         if foreign is not None:
             return foreign
         if InternalEnergy.of(problem.energy).trivial:
             return "it needs entropy() or internal(m), and the energy has neither"
-        if d > 2:
-            return f"it needs one or two dimensions, got {d}"
-        if problem.bounds is None:
-            return "it needs a box, and the problem has bounds None"
-        if isinstance(self.cells, tuple) and len(self.cells) != d:
-            return f"it has cells for {len(self.cells)} axes, and the problem has {d}"
-        grid = problem.grid(self.cells)
-        if grid.size > MOST_CELLS:
-            return f"{' x '.join(map(str, grid.cells))} cells are more than {MOST_CELLS:,}; pass fewer cells"
-        return None
+        return box_refusal(problem, self.cells, MOST_CELLS, most_axes=2)
 
     def init(self, problem: Problem, rng: Any) -> DynamicState:
-        """Cell averages of the initial measure; nothing is drawn."""
+        """Cell averages of the initial measure, 0 in obstacles; nothing is drawn."""
         return DynamicState(initial_cells(problem, self.cells), 0.0, 0)
 
     def step(
@@ -139,12 +134,7 @@ class DynamicJKO:
 
     def energy(self, problem: Problem, state: DynamicState) -> float:
         """The energy that the steps minimise: U and V at the cell averages and centres; it never rises."""
-        grid = problem.grid(self.cells)
-        potential = potential_at_centers(problem, grid)
-        value = InternalEnergy.of(problem.energy).value(state.rho)
-        value += state.rho * np.where(state.rho > 0, potential, 0.0)
-        pairs = sum(c * term.grid_value(Density(grid, state.rho)) for c, term in problem.energy.interactions)
-        return float(value.sum()) * grid.volume + pairs
+        return cell_energy(problem, state.rho, problem.grid(self.cells))
 
     def suggest_dt(self, problem: Problem) -> float:
         """A dt that moves the initial measure by a tenth of its spread: 0.1 std / |dE|."""
@@ -161,7 +151,7 @@ class DynamicJKO:
         """The faces between open cells."""
 
         def build() -> Faces:
-            return faces_of(grid, np.isfinite(potential_at_centers(problem, grid)).ravel())
+            return faces_of(grid, ~obstacles(problem, grid).ravel())
 
         return problem.cached(("dynamic faces", grid), build)
 

@@ -1,6 +1,6 @@
 """One dynamic JKO step of a problem: first guess, interaction by fixed point, centred faces made safe.
 
-`dynamic_newton.py` solves the step for a pointwise energy and given faces. Here stand the two loops around
+`newton.py` solves the step for a pointwise energy and given faces. Here stand the two loops around
 it. An interaction enters as the potential W * rho of the density found so far, until that repeats itself.
 Centred faces may leave a cell negative: its faces then become upwind, which is where positivity is
 certain, and the minimiser of that (slightly other) kinetic energy is looked for.
@@ -12,17 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from wgf.errors import ConvergenceError
 from wgf.kernels.scharfetter_gummel import bernoulli
+from wgf.kernels.sparse_lu import diagonal_lu
 from wgf.measures import Density, Grid
 from wgf.measures.averages import average_density
 from wgf.problem import Problem
 from wgf.schemes.cells import potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.dynamic.faces import Faces, faces_of, level, mobility
-from wgf.schemes.jko.dynamic.newton import Maximum, Step, best_start, maximise
+from wgf.schemes.jko.dynamic.newton import Maximum, Step, best_start, maximise, trial_point
 from wgf.schemes.jko.dynamic.path import action
 
 Array = np.ndarray
@@ -32,6 +32,7 @@ NEAR, FEWEST = 3.0, 6  # cells that mass may travel, and cells per axis, before 
 ROUGH = 1e-4  # tolerance on them
 BRIEF = 25  # Newton iterations: centred faces start beside their solution or have none
 ROUNDS = 6  # of making faces upwind where cells came out negative, before all of them are
+PATIENCE, SHRUNK = 10, 0.9  # rounds of an interaction that do not bring its change down: it will not settle
 SMALLEST = 1e-300
 BULK = 1e-3  # of the largest cell: emptier cells have no say in the first guess's diffusion
 
@@ -119,9 +120,9 @@ def _with_interaction(
     internal = InternalEnergy.of(problem.energy)
     outside = potential_at_centers(problem, grid).ravel()
     potential = outside + convolved(problem, grid, rho)
-    spent, change = 0, np.inf
+    spent, change, least, idle, rounds = 0, np.inf, np.inf, 0, 0
     tol = settings.tol if tol is None else tol
-    for _ in range(settings.iterations):
+    while rounds < settings.iterations and idle < PATIENCE:
         step = Step(rho, potential, internal, faces, dt, settings.substeps)
         found = maximise(step, psi, tol, settings.iterations)
         spent += found.iterations
@@ -133,10 +134,12 @@ def _with_interaction(
         change = float(found.rhos[-1] @ np.abs(jump - jump.mean())) / float(rho.sum())
         if change <= tol * (1 + float(np.abs(np.where(closed, 0.0, renewed)).max())):
             return found, spent
-        potential, psi = renewed, found.along.psi - jump
+        potential, psi, rounds = renewed, found.along.psi - jump, rounds + 1
+        least, idle = min(least, change), 0 if change < SHRUNK * least else idle + 1
+    advice = "Use a smaller dt." if idle == PATIENCE else "Use a smaller dt or more iterations=."
     raise ConvergenceError(
         f"the interaction of a dynamic JKO step of {dt:.3g} still changed by {change:.1e} (tol = "
-        f"{settings.tol:.1e}) after {settings.iterations} rounds. Use a smaller dt or more iterations=."
+        f"{settings.tol:.1e}) after {rounds} rounds. {advice}"
     )
 
 
@@ -173,7 +176,19 @@ def first_guess(
         found, _ = _with_interaction(problem, coarse, coarse_faces, below, dt, settings, start, ROUGH)
     except ConvergenceError:
         return guess
-    return _prolonged(found.along.psi.reshape(coarse.cells), coarse, grid).ravel()
+    refined = _refined(problem, found.along.psi, coarse, grid)
+    return guess if trial_point(step, refined) is None else refined
+
+
+def _refined(problem: Problem, psi: Array, coarse: Grid, fine: Grid) -> Array:
+    """psi on a finer grid by way of psi + V = -U'(rho), which varies over the width of rho.
+
+    An error in psi itself, of the order h^2 V'', would be an exponent over D: beyond all bounds for small D.
+    """
+    below, above = (potential_at_centers(problem, grid) for grid in (coarse, fine))
+    if not (np.isfinite(below).all() and np.isfinite(above).all()):
+        return _prolonged(psi.reshape(coarse.cells), coarse, fine).ravel()
+    return (_prolonged(psi.reshape(coarse.cells) + below, coarse, fine) - above).ravel()
 
 
 def _prolonged(values: Array, coarse: Grid, fine: Grid) -> Array:
@@ -217,4 +232,4 @@ def _spreading(potential: Array, faces: Faces, diffusivity: float, dt: float) ->
     rows = np.concatenate((faces.above, faces.below, cells))
     columns = np.concatenate((faces.below, faces.above, cells))
     matrix = sparse.csc_array((np.concatenate((-up, -down, diagonal)), (rows, columns)))
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    return diagonal_lu(matrix)

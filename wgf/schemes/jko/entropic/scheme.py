@@ -1,4 +1,4 @@
-r"""EntropicJKO: minimising movements by entropic transport on cells, debiased or plain."""
+"""EntropicJKO: minimising movements by entropic transport on cells, debiased or plain."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from wgf.base import StepInfo
 from wgf.measures import Density, Grid
 from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
-from wgf.schemes.cells import initial_cells, potential_at_centers
+from wgf.schemes.cells import (
+    box_refusal,
+    cell_energy,
+    initial_cells,
+    mean_squared_gradient,
+    potential_at_centers,
+)
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.entropic.kernel import GaussianKernel
 from wgf.schemes.jko.entropic.prox import Proximal
 from wgf.schemes.jko.entropic.rates import (
-    cell_energy,
     expectation,
     mean_variation,
     spread,
-    squared_gradient,
     steepest_pressure,
 )
 from wgf.schemes.jko.entropic.scaling import difference, relaxation, scale, self_scaling
@@ -30,7 +34,9 @@ Array = np.ndarray
 MOST_PER_AXIS = 4096  # a dense matrix of 134 MB
 MOST_CELLS = 20_000_000
 RESOLVED = 0.999  # of h^2: the least epsilon, up to the user's own rounding of h^2
-STEPS_PER_SCALE = 0.1
+STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
+STIFFEST = 200.0  # dt p' / epsilon with the default epsilon, debiased: sweeps grow like its root
+STIFFEST_PLAIN = 2000.0  # the same where the error is of order epsilon, and a wider kernel costs more
 STEEP = 500.0  # of dt (U' + V) / epsilon: beyond, what K a holds below e^-667 of its largest is not nothing
 
 
@@ -81,6 +87,10 @@ class EntropicJKO:
     supports on few cells (a radius of 8 h) may take 500, and debiased steps of dt p' << epsilon from data
     rougher than the kernel, thousands (a larger tol serves there). iterations: the most sweeps.
 
+    When to use it: entropy, internal energies (fast diffusion, m < 1, too) and V in up to three dimensions,
+    by sweeps that need no good start. For a certified distance to the minimiser take BackAndForthJKO, for
+    interactions, periodic boxes and obstacles that nothing passes DynamicJKO, on a line QuantileJKO.
+
     What comes back is the second marginal of the plan whose first marginal is rho_n exactly: its mass is that
     of rho_n to rounding, whatever tol is, and it is positive wherever it does not underflow; nothing is
     clipped. Energies: entropy, internal(m), potential and sums; V = +inf marks cells that stay empty, but
@@ -111,23 +121,17 @@ class EntropicJKO:
 
     def supports(self, problem: Problem) -> str | None:
         """None, or why not: dimension, box, boundary, foreign terms, an epsilon below h^2."""
-        d = problem.dimension
         foreign = problem.energy.only("entropy", "internal", "potential")
         if foreign is not None:
             return foreign
-        if d > 3:
-            return f"it needs one to three dimensions, got {d}"
-        if problem.bounds is None:
-            return "it needs a box, and the problem has bounds None"
+        refusal = box_refusal(problem, self.cells, MOST_CELLS)
+        if refusal is not None:
+            return refusal
         if "periodic" in problem.boundary:
             return "it needs no-flux walls, got a periodic boundary: its kernel does not wrap"
-        if isinstance(self.cells, tuple) and len(self.cells) != d:
-            return f"it has cells for {len(self.cells)} axes, and the problem has {d}"
         grid = problem.grid(self.cells)
         if max(grid.cells) > MOST_PER_AXIS:
             return f"it takes at most {MOST_PER_AXIS} cells per axis, got {max(grid.cells)}"
-        if grid.size > MOST_CELLS:
-            return f"{' x '.join(map(str, grid.cells))} cells are more than {MOST_CELLS:,}; pass fewer cells"
         finest = float((grid.spacing**2).max())
         if self.epsilon is not None and self.epsilon < RESOLVED * finest:
             return (
@@ -137,7 +141,7 @@ class EntropicJKO:
         return None
 
     def init(self, problem: Problem, rng: Any) -> EntropicState:
-        """Cell averages of the initial measure, scaled to mass 1 on the grid."""
+        """Cell averages of the initial measure, scaled to mass 1 on the grid, 0 where V = +inf."""
         rho = initial_cells(problem, self.cells)
         with np.errstate(divide="ignore"):  # d = sqrt(rho) where the kernel is narrow: K d is d then
             own = np.where(rho > 0, -0.5 * np.log(rho), 0.0)
@@ -177,7 +181,7 @@ class EntropicJKO:
         rho *= state.rho.sum() / rho.sum()  # the plan keeps all mass; this is what its logarithms rounded off
         after = self_scaling(kernel, found.rho, found.d if self.debiased else found.rho + state.own)
         force = difference(found.b, found.d, rho > 0)
-        slope = squared_gradient(rho, (epsilon / dt) * force, grid)
+        slope = mean_squared_gradient((epsilon / dt) * force, rho, grid)
         cost = expectation(state.rho, found.a, own) + expectation(rho, found.b, after)
         speed = 2 * epsilon * grid.volume * cost / dt**2
         mean_slope = 0.5 * (slope + state.slope) if state.count else slope
@@ -187,26 +191,25 @@ class EntropicJKO:
 
     def energy(self, problem: Problem, state: EntropicState) -> float:
         """The energy that the steps minimise: U(rho) + V rho summed over the cells, V at their centres."""
-        grid = problem.grid(self.cells)
-        potential = potential_at_centers(problem, grid)
-        return cell_energy(InternalEnergy.of(problem.energy), potential, state.rho, grid)
+        return cell_energy(problem, state.rho, problem.grid(self.cells))
 
     def suggest_dt(self, problem: Problem) -> float:
         """A dt in which the first velocity moves a tenth of the spread of the initial measure."""
         grid, energy = problem.grid(self.cells), InternalEnergy.of(problem.energy)
         potential = potential_at_centers(problem, grid)
-        free = potential < np.inf
-        rho = np.where(free, self.init(problem, None).rho, 0.0)
-        xi = energy.derivative(rho) + np.where(free, potential, 0.0)
+        rho = self.init(problem, None).rho
+        xi = energy.derivative(rho) + np.where(potential < np.inf, potential, 0.0)
         width = np.maximum(np.sqrt(np.diag(problem.initial.cov()).min()), grid.spacing.min())
-        slope = np.sqrt(squared_gradient(rho, xi, grid))
-        return float(STEPS_PER_SCALE * width / slope) if slope > 0 else STEPS_PER_SCALE
+        slope = np.sqrt(mean_squared_gradient(xi, rho, grid))
+        return float(STEPS_PER_SCALE * width / slope) if slope > 0 else float(STEPS_PER_SCALE * width**2)
 
     def _epsilon(self, grid: Grid, stiffness: float) -> float:
         finest = float((grid.spacing**2).max())
         if self.epsilon is not None:
             return self.epsilon
-        return max(2 * finest, stiffness / 200) if self.debiased else max(finest, stiffness / 2000)
+        if self.debiased:
+            return max(2 * finest, stiffness / STIFFEST)
+        return max(finest, stiffness / STIFFEST_PLAIN)
 
     def _start(self, kernel: GaussianKernel, log_mu: Array, own: Array, shift: float) -> tuple[Array, Array]:
         """log a and log d of the step that goes nowhere, in the gauge in which it is right at equilibrium.

@@ -1,4 +1,4 @@
-r"""GaussianJKO: minimising movements of Gaussians by closed formulas, in any dimension and without a mesh."""
+"""GaussianJKO: minimising movements of Gaussians by closed formulas, in any dimension and without a mesh."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wgf import checks
 from wgf.base import StepInfo
 from wgf.measures import Gaussian
 from wgf.problem import Problem
-from wgf.schemes.jko.gaussian import steps as steps
+from wgf.schemes.jko.gaussian import steps
 from wgf.schemes.jko.gaussian.energy import NotQuadratic, QuadraticEnergy, quadratic_energy
 from wgf.schemes.jko.gaussian.steps import Moved
 
@@ -42,6 +42,9 @@ class GaussianJKO:
 
     For E = D entropy + quadratic potential + quadratic interaction every step from a Gaussian ends in
     one, its optimal map x -> m' + P (x - m) is affine, and no covariance need commute with any other.
+
+    When to use it: wherever the law stays Gaussian, in any dimension (a step costs d^3): to see what a rule
+    in time does with no mesh in the way, and as the truth that JKO solvers on cells are held to.
 
     time = "jko":       argmin W2^2(., rho_n) / (2 dt) + E. Order 1; E falls by >= W2^2 / (2 dt), any dt.
     time = "midpoint":  the geodesic to the minimiser of dt / 2, extended to twice its length (2 P - I). Order

@@ -1,6 +1,7 @@
 """Minimising movements in the sliced Wasserstein distance: `SlicedJKO`, on its own clock.
 
-`scheme` is the class, `step` the Newton iteration of one step on shadows of cells.
+`scheme` is the class, `objective` what one step minimises on the shadows of cells, `newton` the iteration,
+`step` what a step does with it where cells may be empty.
 """
 
 from wgf.schemes.jko.sliced.scheme import SlicedJKO

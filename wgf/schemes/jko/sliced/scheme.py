@@ -16,7 +16,8 @@ from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
 from wgf.schemes.cells import initial_cells, potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
-from wgf.schemes.jko.sliced.step import SlicedObjective, minimise
+from wgf.schemes.jko.sliced.objective import SlicedObjective
+from wgf.schemes.jko.sliced.step import minimise
 from wgf.transport.sliced import directions as even_directions
 
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
@@ -53,11 +54,12 @@ class SlicedJKO:
     directions: fixed for the run, equispaced in the plane, a Fibonacci spiral in space; as many as cells
     along an axis resolve all that the cells do; with fewer than half as many, patterns that no direction
     sees relax at once. tol: bound on the SW2 distance to the minimiser, in diameters of the box.
-    iterations: Newton's; 3 to 8 are usual.
+    iterations: Newton's; 3 to 8 are usual with entropy.
 
     Energies: entropy, internal(m), potential, interaction, with at least one of the first two: without
-    diffusion minimisers are points, which no cells hold. internal(m) with m > 1 and no entropy needs an
-    initial measure without tails (Barenblatt, Uniform): out of tails the iteration may fail, and says so.
+    diffusion minimisers are points, which no cells hold. internal(m), m > 1, without entropy is convex but
+    not smooth where cells empty: 3 to 8 iterations from Barenblatt and the like, 20 to 50 (behind a wall
+    -mu log rho that falls away) out of tails; they leave such cells at most tol^2 diameter^2 / dt or nothing.
     Densities are never negative and the mass is exact; E falls by at least SW2^2 / (2 dt) in every step,
     whatever dt. Cells cast shadows rather than sit as atoms at their centres, so small steps are not lost:
     there is no lower limit on dt, though steps below a thousandth of the relaxation time cost more.
@@ -94,7 +96,10 @@ class SlicedJKO:
         if foreign is not None:
             return foreign
         if InternalEnergy.of(problem.energy).trivial:
-            return "it needs entropy() or internal(m): without diffusion minimisers have no density"
+            return (
+                "it needs entropy() or internal(m): without diffusion minimisers are points, narrower than "
+                "any cell. Add a little, such as 0.05 * entropy(), or follow it with particles"
+            )
         return None
 
     def init(self, problem: Problem, rng: np.random.Generator) -> SlicedState:
