@@ -136,3 +136,15 @@ def test_negatives_of_the_size_of_rounding_are_sampled_as_zero_and_others_refuse
     for act in (lambda d: d.sample(10, 0), lambda d: d.quantile(0.5), lambda d: wgf.distance(d, d)):
         with pytest.raises(wgf.MeasureError, match="negative cell"):
             act(wgf.Density(grid, [2.0, -1e-9, 2.0, 0.0]))
+
+
+@pytest.mark.parametrize("cells", [(30, 24), (31, 24), (7, 5)])
+def test_a_uniform_law_lands_on_cells_exactly_wherever_its_edges_lie(cells):
+    law = wgf.Uniform([(1.0, 4.0), (-0.5, 0.5)])
+    grid = wgf.Grid([(0.0, 2 * np.pi), (-1.0, 1.0)], cells)
+    found = wgf.Density.from_measure(law, grid)
+    shares = [
+        np.diff(np.clip(grid.edges(k), low, high)) / (high - low) for k, (low, high) in enumerate(law.bounds)
+    ]
+    np.testing.assert_allclose(found.cell_masses, np.multiply.outer(*shares), rtol=1e-13, atol=1e-16)
+    np.testing.assert_allclose(found.mass, 1.0, rtol=1e-14)

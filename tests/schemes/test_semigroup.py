@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 import wgf
 from wgf.schemes import FokkerPlanck
-from wgf.schemes.grid.fokker_planck.scheme import State
+from wgf.schemes.grid.fokker_planck.scheme import FokkerPlanckState
 
 
 def advanced(time, problem, rho, dt, steps):
     """The cells after some steps of equal length."""
-    scheme, state = FokkerPlanck(cells=rho.shape, time=time), State(rho)
+    scheme, state = FokkerPlanck(cells=rho.shape, time=time), FokkerPlanckState(rho)
     for _ in range(steps):
         state, _ = scheme.step(problem, state, dt / steps, None)
     return state.rho

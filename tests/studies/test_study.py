@@ -285,3 +285,10 @@ def test_a_problem_without_exact_solution_asks_for_a_reference(known):
 def test_a_misspelt_scheme_offers_the_near_one(problem):
     with pytest.raises(ValueError, match="did you mean 'langevin'"):
         wgf.compare(problem, ["langevn"], t_end=0.5, dt=0.1)
+
+
+def test_a_comparison_in_the_plane_projects_an_exact_law_that_has_no_projections_on_the_grid():
+    problem = wgf.problems.barenblatt(dimension=2)
+    table = wgf.compare(problem, [wgf.schemes.AggregationDiffusion(cells=n) for n in (24, 48)], t_end=0.1, dt=0.05)
+    coarse, fine = (float(row["sliced_w2"]) for row in table.rows)
+    assert 0 < fine < coarse < 0.1

@@ -18,8 +18,7 @@ from wgf.problems import GALLERY
 from wgf.schemes.names import known
 from wgf.studies import compare, study
 from wgf.studies.labels import label, size_text
-from wgf.studies.metrics import title, transport_metric
-from wgf.transport import distance
+from wgf.studies.metrics import deviation, title, transport_metric
 
 FINE, FAILED, USAGE, UNEXPECTED, INTERRUPTED, UNREAD = 0, 1, 2, 3, 130, 141
 SHOWN = 11  # saved times a printed run shows
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     if problem.exact is not None and trajectory.status == "finished":
         exact = problem.exact(options.t_end)
         metric = transport_metric([exact, trajectory.final])
-        content["error"] = {"metric": metric, "value": float(distance(trajectory.final, exact, metric))}
+        content["error"] = {"metric": metric, "value": float(deviation(trajectory.final, exact, metric)[0])}
     say(content, _run_text(content), options.json)
     if trajectory.status == "interrupted":
         kept = f"; the same command continues from {options.checkpoint}" if options.checkpoint else ""

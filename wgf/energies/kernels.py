@@ -103,8 +103,8 @@ class Newtonian:
 
     d = 1: G = -|z|/2. d = 2: G = -log|z| / (2 pi). d = 3: G = 1 / (4 pi |z|).
 
-    strength > 0: interaction(Newtonian(d)) repels, as charges of one sign do. Along its flow
-    d_t rho = grad rho . grad(W * rho) - strength rho^2: a density loses strength rho^2 as it is carried along.
+    strength > 0: interaction(Newtonian(d)) repels, as charges of one sign do. Along its flow d_t rho = grad
+    rho . grad(W * rho) - strength rho^2: a density loses strength rho^2 as it is carried along.
     strength < 0: it attracts, as gravity and chemotaxis do: Keller-Segel with total mass M is
     entropy() + interaction(Newtonian(2, strength=-M)) for the normalised density. dimension: 1, 2 or 3.
 

@@ -171,6 +171,8 @@ def average_density(measure: Any, grid: Grid) -> np.ndarray:
         result = _histogram(measure, grid)
     elif kind == "density":
         result = _rebinned(measure, grid)
+    elif kind == "uniform":
+        result = _overlap(measure, grid)
     elif grid.dimension == 1 and hasattr(measure, "cdf"):
         result = interval_masses(measure, grid.edges(0)) / grid.volume
     else:
@@ -218,6 +220,15 @@ def _histogram(measure: Any, grid: Grid) -> np.ndarray:
     flat = np.ravel_multi_index(index, grid.cells)
     counts = np.bincount(flat[inside], weights=measure.w[inside], minlength=grid.size)
     return counts.reshape(grid.cells) / grid.volume
+
+
+def _overlap(uniform: Any, grid: Grid) -> np.ndarray:
+    """Exact averages of a uniform law: the share of every cell that lies in its box, over the box's volume."""
+    result = np.ones(())
+    for axis, (low, high) in enumerate(uniform.bounds):
+        edges = np.clip(grid.edges(axis), low, high)
+        result = np.multiply.outer(result, np.diff(edges) / ((high - low) * grid.spacing[axis]))
+    return result
 
 
 def _rebinned(measure: Any, grid: Grid) -> np.ndarray:

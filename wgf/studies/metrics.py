@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 
 from wgf import checks
+from wgf.errors import MeasureError
+from wgf.measures import Density
 from wgf.transport import distance
+from wgf.transport.project import projector
 
 SMALL_CLOUD = 1000  # points; exact assignment then takes well under a second
 DISTANCES = ("w2", "sliced_w2", "l1", "kl")
@@ -49,6 +52,19 @@ def title(metric: str) -> str:
     return TITLES.get(metric, metric)
 
 
+def projectable(measure: Any, grid: Any) -> Any:
+    """The measure itself, or its averages on `grid` when a sliced distance cannot project it.
+
+    A `Barenblatt` or a gallery's exact density has no projections in closed form; on the grid of the result it
+    is held against, its cell averages have.
+    """
+    try:
+        projector(measure, "reference")
+    except MeasureError:
+        return measure if grid is None else Density.from_measure(measure, grid)
+    return measure
+
+
 def deviation(measure: Any, reference: Any, metric: Any) -> np.ndarray:
     """The deviation (k,) of a measure from its reference."""
     if callable(metric):
@@ -57,6 +73,8 @@ def deviation(measure: Any, reference: Any, metric: Any) -> np.ndarray:
         return measure.mean() - reference.mean()
     if metric == "cov":
         return (measure.cov() - reference.cov()).ravel()
+    if metric == "sliced_w2":
+        reference = projectable(reference, getattr(measure, "grid", None))
     return np.array([float(distance(measure, reference, metric))])
 
 

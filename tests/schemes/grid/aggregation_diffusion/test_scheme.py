@@ -34,6 +34,16 @@ MIXED = (
 
 
 @pytest.mark.parametrize("time", TIMES)
+def test_a_density_that_nothing_moves_stays_and_has_a_finite_step(time):
+    flat = wgf.potential(lambda x: 0 * x[..., 0])
+    problem = wgf.Problem(flat, initial=wgf.Uniform((-1, 1)), bounds=(-2, 2))
+    scheme = AggregationDiffusion(cells=20, time=time)
+    run = wgf.solve(problem, scheme, t_end=0.1, dt=0.05)
+    np.testing.assert_array_equal(run.final.values, scheme.init(problem, None).rho)
+    assert 0 < scheme.suggest_dt(problem) < 1
+
+
+@pytest.mark.parametrize("time", TIMES)
 def test_it_passes_the_conformance_suite(time):
     report = check_scheme(
         AggregationDiffusion(cells=48, time=time), problems=default_problems()[:1], strict=True

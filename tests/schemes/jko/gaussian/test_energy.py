@@ -105,6 +105,10 @@ def test_a_potential_that_moves_is_followed_to_the_order_of_the_scheme(time: str
         (Problem(entropy() + potential(DoubleWell()), initial=START), "not affine"),
         (Problem(entropy() + potential(lambda x: 1e-5 * (x**4).sum(-1)), initial=START), "not affine"),
         (Problem(entropy() + interaction(lambda z: np.abs(z).sum(-1)), initial=START), "not affine"),
+        (
+            Problem(entropy() + potential(lambda x: np.where(x[..., 0] > 2, np.inf, 0.0)), initial=START),
+            "finite",
+        ),
         (Problem(internal(2), initial=START), "internal"),
         (Problem(entropy(), initial=Uniform((0, 1))), "Gaussian initial"),
         (Problem(entropy(), initial=Gaussian([0, 0], [1, 0])), "singular"),

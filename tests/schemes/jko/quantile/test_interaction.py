@@ -7,7 +7,7 @@ import pytest
 
 import wgf
 from wgf.energies import Quadratic, interaction
-from wgf.schemes.jko.quantile import interaction
+from wgf.schemes.jko.quantile import interaction as pairs
 from wgf.schemes.jko.quantile.functional import QuantileEnergy, StepObjective
 
 
@@ -67,8 +67,8 @@ def test_blocks_of_any_size_give_the_same_interaction(monkeypatch: pytest.Monkey
     functional = QuantileEnergy(interaction(soft), masses)
     value, gradient = functional.value(edges), functional.gradient(edges)
     product = functional.interactions[0].hessian(edges).product(edges**2)
-    monkeypatch.setattr(interaction, "BLOCK", 1)
-    monkeypatch.setattr(interaction, "KEPT", 1)
+    monkeypatch.setattr(pairs, "BLOCK", 1)
+    monkeypatch.setattr(pairs, "KEPT", 1)
     np.testing.assert_allclose(functional.value(edges), value, rtol=1e-13, atol=0)
     np.testing.assert_allclose(functional.gradient(edges), gradient, rtol=1e-12, atol=1e-15)
     again = functional.interactions[0].hessian(edges).product(edges**2)
@@ -94,10 +94,10 @@ def test_a_users_kernel_with_an_attribute_called_A_is_what_it_computes() -> None
 
 
 def test_only_a_quadratic_of_one_variable_about_zero_takes_the_short_way() -> None:
-    assert interaction.quadratic_stiffness(Quadratic(3.0)) == 3.0
-    assert interaction.quadratic_stiffness(Quadratic(3.0, [0.0])) == 3.0
+    assert pairs.quadratic_stiffness(Quadratic(3.0)) == 3.0
+    assert pairs.quadratic_stiffness(Quadratic(3.0, [0.0])) == 3.0
     for other in (Quadratic(3.0, [0.1]), Quadratic(np.eye(2)), Damped(), soft):
-        assert interaction.quadratic_stiffness(other) is None
+        assert pairs.quadratic_stiffness(other) is None
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from scipy.optimize import LinearConstraint, minimize
 
 from wgf.energies import Quadratic, entropy, interaction, internal, potential
 from wgf.errors import ConvergenceError
-from wgf.schemes.jko.quantile.newton import conjugate_gradients, minimise
 from wgf.schemes.jko.quantile.functional import QuantileEnergy, StepObjective
 from wgf.schemes.jko.quantile.mass import squared_norm
+from wgf.schemes.jko.quantile.newton import conjugate_gradients, minimise
 
 FREE = (-np.inf, np.inf)
 

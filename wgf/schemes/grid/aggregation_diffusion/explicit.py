@@ -52,7 +52,7 @@ def explicit(
         flow = flow_at(done)
         first = flow.balance(rho, limited, passed is not None)
         rest = dt - done
-        step = rest / np.ceil(rest / explicit_limit(flow, rho, first[2]))
+        step = rest / max(np.ceil(rest / explicit_limit(flow, rho, first[2])), 1.0)  # 0 where nothing moves
         while True:
             taken = _stages(flow_at, rho, done, step, limited, first, passed is not None)
             if taken is not None:

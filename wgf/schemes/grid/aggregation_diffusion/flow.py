@@ -53,7 +53,7 @@ class Flow:
     diffusion: D. internal: the internal terms, without the entropy. potential: V, 0 on blocked cells. pulls:
     (coefficient, W *). lifts: per axis what the upper face of a cell adds to the difference of zeta: -h times
     a drift, +inf where the face is closed by an obstacle; empty when there is neither. source: per cell, or
-    None. memory: what is built when first asked for.
+    None. memory: what is built when first asked for, common to copies that differ in the source.
     """
 
     grid: Grid

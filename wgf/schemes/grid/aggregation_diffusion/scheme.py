@@ -172,7 +172,10 @@ class AggregationDiffusion:
         widest = np.sqrt(np.maximum(np.diag(problem.initial.cov()), flow.grid.spacing**2)).min()
         slowed = float((flow.grid.spacing / widest).max())
         rate = float((leaving * rho).sum() / rho.sum()) * min(slowed, 1.0)
-        return SHARE_PER_STEP / rate if rate > 0 else explicit_limit(flow, rho, leaving)
+        if rate > 0:
+            return SHARE_PER_STEP / rate
+        # at rest: what diffusion of unit strength would take, unless the cells ask for less
+        return min(explicit_limit(flow, rho, leaving), SHARE_PER_STEP * float(widest) ** 2)
 
     def rates(
         self, problem: Problem, before: AggregationState, after: AggregationState, dt: float

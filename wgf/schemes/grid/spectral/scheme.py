@@ -70,10 +70,10 @@ class SpectralFokkerPlanck:
 
     d_t rho = D Laplace rho + div(rho grad V) is d_t u = D/pi div(pi grad u) for u = rho/pi, pi = exp(-V/D):
     symmetric in L2(pi). The Galerkin matrix of int pi D grad u . grad g in polynomials (trigonometric
-    functions on periodic axes) orthonormal for pi is diagonalised once; then every coefficient decays at
-    its own rate, for any dt, and mass and pi are exact in any truncation. Nothing is shared with the finite
-    volumes, not even the boundary condition, which here is the natural one of the weak form: where
-    both answer, they check each other.
+    functions on periodic axes) orthonormal for pi is diagonalised once; then every coefficient decays at its
+    own rate, for any dt, and mass and pi are exact in any truncation. Nothing of the discretisation is shared
+    with the finite volumes, not even the boundary condition, which here is the natural one of the weak form:
+    where both answer, they check each other.
 
     rho is returned as cell AVERAGES, by Gauss quadrature of the series in every cell: `cells` says where the
     answer is read and has no part in how accurate it is.

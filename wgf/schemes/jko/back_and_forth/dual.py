@@ -30,6 +30,7 @@ from wgf.errors import ConvergenceError
 from wgf.kernels.c_transform import c_transform
 from wgf.kernels.pushforward import Faces, faces, pull, slopes
 from wgf.schemes.internal_energy import InternalEnergy
+from wgf.schemes.jko.back_and_forth.jumps import Shore, recalled, shore
 from wgf.schemes.jko.back_and_forth.linear import ascent_direction, preconditioner
 
 Array = np.ndarray
@@ -38,9 +39,12 @@ MULTIPLIER = 100  # iterations; halving a bracket alone takes 60
 FLATTER = 1e-3  # relative difference of densities below which the gap is its leading term
 ALIKE = 1e-6  # and below which a secant is the tangent
 OVERSHOOT = 0.9  # a step may pass the maximum of J along it until the slope is this share of the first
+TURNED = 0.5  # the same where nothing but the slope judges a step
+LOOSE, STRICT = 0.2, 0.01  # share of Newton's right-hand side left over: cheap steps, or few
 SHORTEST, CUTS = 0.1, 12
 DAMPED = 0.001  # Levenberg-Marquardt: share of the constant coefficients per mass out of place
 HALTED = 0.3  # share of the tangent where a cell receives nothing and shall empty itself
+CAREFUL = 2.0  # of the damping after a step cut short, where the gap is no judge
 BOOST, RELAXED = 8.0, 4.0  # of the damping after a step that widened the gap, and after one that did not
 PATIENCE, PROGRESS = 16, 0.9  # ascents in which the gap must shrink to this share
 TOLERATED = 10.0  # times tol: what a search may leave that no longer moves, in far tails
@@ -98,6 +102,18 @@ class DualStep:
         if "slopes" not in self.__dict__:
             self.__dict__["slopes"] = slopes(self.mu)
         return self.__dict__["slopes"]
+
+    @property
+    def shore(self) -> Shore | None:
+        """Where a density jumps that spreads without limit."""
+        if "shore" not in self.__dict__:
+            self.__dict__["shore"] = shore(self.mu) if self.internal.floor == -np.inf else None
+        return self.__dict__["shore"]
+
+    @property
+    def on_a_line(self) -> bool:
+        """In one dimension g is the gradient of J exactly, and transforms cost nothing."""
+        return sum(n > 1 for n in self.mu.shape) == 1
 
     def faces_of(self, phi: Array, strengths: Array | None = None) -> Faces:
         """Images of the faces under x - tau grad phi (or other strengths), in cells."""
@@ -175,8 +191,11 @@ class DualStep:
             self.share,
         )
 
-    def direction(self, now: Assessment, damping: float) -> tuple[Array, int]:
-        """Newton's ascent direction at an assessed potential, and the pairs of transforms it took."""
+    def direction(self, now: Assessment, damping: float, recall: bool = True) -> tuple[Array, int]:
+        """Newton's ascent direction at an assessed potential, and the pairs of transforms it took.
+
+        recall: with a jump, linearise where the faces belong (see `jumps`).
+        """
         internal = self.internal
         compact = internal.floor > -np.inf
         p = -now.phi - self.V
@@ -188,30 +207,61 @@ class DualStep:
         weight = np.where(differ, secant, np.where(now.brought > 0, tangent, HALTED * tangent))
         live = (either > 0) if compact else np.ones(either.shape, dtype=bool)
         weight += live * (damping * float(tangent[now.rho >= 0.5 * now.rho.max()].max()))
+        contents = [_conductance(now, axis) for axis in range(3)]
+        wanted = now.gradient
+        if recall and self.shore is not None:
+            wanted = wanted.copy()
+            for axis, n in enumerate(wanted.shape):
+                if n > 1:
+                    contents[axis] = self._recall(self.shore, now, axis, contents[axis], wanted)
         conductances = tuple(
-            strength * (_conductance(now, axis) + damping * float(either.max()) * live)
-            for axis, (strength, side) in enumerate(zip(self.strengths, now.faces, strict=True))
+            strength * (content + damping * float(either.max()) * live)
+            for strength, content in zip(self.strengths, contents, strict=True)
         )
         density = either if compact else _mean_conductance(conductances, self.strengths)
         shape = preconditioner(weight, density, self.strengths, compact)
-        return ascent_direction(now.gradient, weight, conductances, shape)
+        forcing = STRICT if self.on_a_line or self.shore is not None else LOOSE
+        return ascent_direction(wanted, weight, conductances, shape, forcing)
 
-    def ascend(self, now: Assessment, boost: float) -> Assessment:
+    def _recall(self, shore: Shore, now: Assessment, axis: int, content: Array, wanted: Array) -> Array:
+        """The content per length where the faces belong; what brings them there is added to `wanted`."""
+        n = wanted.shape[axis]
+        below, above = _pair(axis, 0, n - 1), _pair(axis, 1, n)
+        place = np.arange(1.0, n).reshape([-1 if k == axis else 1 for k in range(3)])
+        moved = place - self.strengths[axis] * (now.phi[above] - now.phi[below])
+        away, there = recalled(shore, self.mu, now.rho, now.faces, moved, axis)
+        content = np.maximum(content, there)
+        flow = (content * away)[below]
+        wanted[below] -= flow
+        wanted[above] += flow
+        return content
+
+    def ascend(self, now: Assessment, boost: float) -> tuple[Assessment, bool]:
         """One ascent: direction, a step whose slope of J has not turned around, the vacuum lifted.
 
-        boost: of the damping, 0 for an undamped step where the density is compact.
+        boost: of the damping, 0 for an undamped step where the density is compact. Also says whether the
+        whole step was taken.
         """
         damping = min(1.0, boost * DAMPED * now.misplaced * self.volume)
         direction, _ = self.direction(now, damping)
         slope, length = float(np.vdot(now.gradient, direction)), 1.0
+        if not slope > 0 and self.shore is not None:
+            direction, _ = self.direction(now, damping, recall=False)
+            slope = float(np.vdot(now.gradient, direction))
+        overshoot = TURNED if self.trusting else OVERSHOOT
         trial = now
         for _ in range(CUTS):
             trial = self.assess(now.phi + length * direction)
             later = float(np.vdot(trial.gradient, direction))
-            if later >= -OVERSHOOT * slope:
+            if later >= -overshoot * slope:
                 break
             length *= max(SHORTEST, slope / (slope - later)) if slope > 0 else SHORTEST
-        return self.lifted(trial) if self.internal.floor > -np.inf else trial
+        return self.lifted(trial) if self.internal.floor > -np.inf else trial, length == 1.0
+
+    @property
+    def trusting(self) -> bool:
+        """Whether steps are judged by the slope of J alone: the gap widens on the way out of a jump."""
+        return self.shore is not None or (self.on_a_line and self.internal.floor == -np.inf)
 
     def moved(self, now: Assessment) -> float:
         """The W2 distance from mu to the density asked for, by its potential, in cells of the finest axis."""
@@ -262,7 +312,9 @@ class DualStep:
 
     def improved(self, now: Assessment, boost: float) -> tuple[Assessment, float]:
         """One ascent with this boost of the damping, kept if it narrows the gap; the boost of the next."""
-        trial = self.ascend(now, boost)
+        trial, whole = self.ascend(now, boost)
+        if self.trusting:
+            return trial, max(self.calm, boost / RELAXED) if whole else CAREFUL * boost
         if trial.gap < now.gap:
             return trial, max(self.calm, boost / RELAXED)
         return now, max(1.0, boost * BOOST)

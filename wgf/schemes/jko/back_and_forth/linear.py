@@ -16,7 +16,6 @@ import numpy as np
 from wgf.kernels.poisson import cosine_solve, neumann_symbol, weighted_laplacian
 
 Array = np.ndarray
-FORCING = 0.2  # the share of the right-hand side left over: a few Newton steps more, far fewer transforms
 MOST = 60
 LAYER = 3.0  # measured on Barenblatt profiles at 256^2: a quarter of the transforms of the local weight
 DEAD = 1e-14  # of the largest diagonal: cells where nothing is and nothing arrives
@@ -52,9 +51,13 @@ def preconditioner(
 
 
 def ascent_direction(
-    gradient: Array, weight: Array, conductances: tuple[Array, Array, Array], precondition: Preconditioner
+    gradient: Array,
+    weight: Array,
+    conductances: tuple[Array, ...],
+    precondition: Preconditioner,
+    forcing: float,
 ) -> tuple[Array, int]:
-    """The solution of (weight - div(c grad)) x = gradient up to FORCING, and the transforms' pairs spent.
+    """The solution of (weight - div(c grad)) x = gradient up to forcing, and the transforms' pairs spent.
 
     Every iterate increases the quadratic model, so even an early stop is an ascent.
     """
@@ -62,7 +65,7 @@ def ascent_direction(
     residual = gradient.copy()
     z = precondition(residual)
     direction, size = z.copy(), float(np.vdot(residual, z))
-    goal = FORCING**2 * size
+    goal = forcing**2 * size
     count = 1
     while size > goal and count < MOST:
         curvature = weighted_laplacian(weight, *conductances, direction, image)

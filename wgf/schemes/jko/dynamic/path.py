@@ -38,7 +38,7 @@ Array = np.ndarray
 MOST_SWEEPS = 60  # Newton iterations of one Hamilton-Jacobi level; 3 to 6 are usual
 SETTLED = 4e-15  # correction, relative to phi, at which a level is solved
 STALLED, HALF = 1e-11, 0.5  # rounding keeps it larger: no longer halved, and below this
-TINY = 1e-300
+TINY = 1e-300  # keeps the relative correction of phi = 0 finite
 SMALLEST = 1e-290  # a density whose halves and quotients are still exact
 
 

@@ -12,7 +12,7 @@ from wgf.base import StepInfo
 from wgf.measures import Density, Grid
 from wgf.measures.grid import cells_kind
 from wgf.problem import Problem
-from wgf.schemes.cells import box_refusal, cell_energy, initial_cells, obstacles
+from wgf.schemes.cells import box_refusal, cell_energy, initial_cells, obstacles, suggested_dt
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.dynamic.faces import Faces, faces_of, level, mobility
 from wgf.schemes.jko.dynamic.step import JKOStep, Settings, jko_step, terminal_guesses
@@ -20,7 +20,6 @@ from wgf.schemes.jko.dynamic.step import JKOStep, Settings, jko_step, terminal_g
 Array = np.ndarray
 MOST_CELLS = 1_000_000  # about 2 kB each with the factors of one sub-step
 SPREADING = 0.01  # of the variance: the time after which a start with empty cells is looked at
-STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
 
 
 class DynamicState(NamedTuple):
@@ -53,8 +52,8 @@ class DynamicJKO:
     because standing still is admissible.
 
     When to use it: interactions, periodic boxes and obstacles in the plane, which BackAndForthJKO and
-    EntropicJKO do not take; with K = 1 as a scheme for the PDE whose energy cannot rise. Where the minimiser itself is
-    wanted, QuantileJKO on a line and BackAndForthJKO in the plane have no K to refine.
+    EntropicJKO do not take; with K = 1 as a scheme for the PDE whose energy cannot rise. Where the minimiser
+    itself is wanted, QuantileJKO on a line and BackAndForthJKO in the plane have no K to refine.
 
     The step is solved by Newton's method on the dual: one concave function of the terminal potential, a
     Hamilton-Jacobi sweep backwards and a continuity sweep forwards in the inner time. Where mass crosses many
@@ -145,7 +144,7 @@ class DynamicJKO:
         psi = terminal_guesses(problem, grid, faces, rho.ravel(), SPREADING * spread**2)[0]
         at = level(psi, faces)
         slope = float(np.sqrt(mobility(rho.ravel(), at, faces) @ at.squared * grid.volume))
-        return STEPS_PER_SCALE * (spread / slope if slope * spread > 1e-3 else 1e3 * spread**2)
+        return suggested_dt(spread, slope)
 
     def _faces(self, problem: Problem, grid: Grid) -> Faces:
         """The faces between open cells."""

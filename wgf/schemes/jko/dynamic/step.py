@@ -33,7 +33,7 @@ ROUGH = 1e-4  # tolerance on them
 BRIEF = 25  # Newton iterations: centred faces start beside their solution or have none
 ROUNDS = 6  # of making faces upwind where cells came out negative, before all of them are
 PATIENCE, SHRUNK = 10, 0.9  # rounds of an interaction that do not bring its change down: it will not settle
-SMALLEST = 1e-300
+SMALLEST = 1e-300  # in place of an empty cell's density, whose U' may be -inf and whose ratios 0 / 0
 BULK = 1e-3  # of the largest cell: emptier cells have no say in the first guess's diffusion
 
 

@@ -18,6 +18,7 @@ from wgf.schemes.cells import (
     initial_cells,
     mean_squared_gradient,
     potential_at_centers,
+    suggested_dt,
 )
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.entropic.kernel import GaussianKernel
@@ -34,7 +35,6 @@ Array = np.ndarray
 MOST_PER_AXIS = 4096  # a dense matrix of 134 MB
 MOST_CELLS = 20_000_000
 RESOLVED = 0.999  # of h^2: the least epsilon, up to the user's own rounding of h^2
-STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
 STIFFEST = 200.0  # dt p' / epsilon with the default epsilon, debiased: sweeps grow like its root
 STIFFEST_PLAIN = 2000.0  # the same where the error is of order epsilon, and a wider kernel costs more
 STEEP = 500.0  # of dt (U' + V) / epsilon: beyond, what K a holds below e^-667 of its largest is not nothing
@@ -200,8 +200,7 @@ class EntropicJKO:
         rho = self.init(problem, None).rho
         xi = energy.derivative(rho) + np.where(potential < np.inf, potential, 0.0)
         width = np.maximum(np.sqrt(np.diag(problem.initial.cov()).min()), grid.spacing.min())
-        slope = np.sqrt(mean_squared_gradient(xi, rho, grid))
-        return float(STEPS_PER_SCALE * width / slope) if slope > 0 else float(STEPS_PER_SCALE * width**2)
+        return suggested_dt(float(width), float(np.sqrt(mean_squared_gradient(xi, rho, grid))))
 
     def _epsilon(self, grid: Grid, stiffness: float) -> float:
         finest = float((grid.spacing**2).max())

@@ -132,6 +132,10 @@ def _probed(term: Any, value: Callable[[Array], Array], center: Array, spread: f
             slopes, values = np.asarray(term.gradient(points)), np.asarray(value(points))
     except TypeError as reason:
         raise NotQuadratic(f"it needs the gradient of {term!r}, and {reason}") from None
+    if not (np.isfinite(slopes).all() and np.isfinite(values).all()):
+        raise NotQuadratic(
+            f"it needs quadratic potentials and interactions, and {term!r} is not finite everywhere"
+        )
     matrix = (slopes[:d] - slopes[d : 2 * d]).T / (2 * spread)
     matrix = 0.5 * (matrix + matrix.T)
     slope = 0.5 * (slopes[0] + slopes[d]) - matrix @ center
@@ -143,7 +147,7 @@ def _probed(term: Any, value: Callable[[Array], Array], center: Array, spread: f
     value_size = reach @ np.abs(slope) + reach.max(-1) * size[:, 0] + np.abs(values)
     level = np.abs(values - 0.5 * (bent * points).sum(-1) - points @ slope - constant)
     affine = affine.all() and (level <= ROUNDING * value_size).all()
-    if not affine:  # also when something is not a number
+    if not affine:  # also when something overflowed
         raise NotQuadratic(
             f"it needs quadratic potentials and interactions, under which a Gaussian stays one, and the "
             f"gradient of {term!r} is not affine"

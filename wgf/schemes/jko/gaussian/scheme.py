@@ -17,6 +17,7 @@ from wgf.schemes.jko.gaussian.steps import Moved
 
 Array = np.ndarray
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
+LEAST_CURVATURE = 1e-3  # suggested dt at rest is a tenth of 1 / curvature, and at most 100
 SAFE_SHARE = 0.5  # suggested dt against loss of a minimiser: half of 1 / |most negative curvature|
 
 
@@ -152,7 +153,8 @@ class GaussianJKO:
         slope = float(np.sqrt(energy.slope_squared(state.mean, state.cov)))
         curvatures = np.linalg.eigvalsh(energy.stiffness), np.linalg.eigvalsh(energy.potential.matrix)
         steepest = float(np.abs(curvatures[0]).max())
-        limits = [STEPS_PER_SCALE * spread / slope] if slope > 0 else [STEPS_PER_SCALE / max(steepest, 1e-3)]
+        at_rest = STEPS_PER_SCALE / max(steepest, LEAST_CURVATURE)
+        limits = [STEPS_PER_SCALE * spread / slope if slope > 0 else at_rest]
         lowest = min(float(k[0]) for k in curvatures)
         if lowest < 0:
             limits.append(SAFE_SHARE / -lowest)

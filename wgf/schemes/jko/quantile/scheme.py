@@ -20,6 +20,7 @@ Array = np.ndarray
 STEPS_PER_SCALE = 0.1  # suggested dt: the time in which the first velocity moves a tenth of the spread
 NEGLIGIBLE = 1e-8  # mass whose cells may be extrapolated more roughly: tails of 1e-12 that meet a wall
 MASS_TOLERANCE = 1e-3  # tails a grid cuts off are made up by normalising; more is another problem
+LEAST_CURVATURE = 1e-3  # suggested dt at rest is a tenth of 1 / curvature, and at most 100
 SAFE_SHARE = 0.5  # suggested dt against loss of uniqueness: half of 1 / |most negative curvature|
 
 
@@ -55,6 +56,9 @@ class QuantileJKO:
     JKO step and reported as StepInfo(accepted=False). Of the two "bdf2" damps (any dt), "midpoint" does
     not: for dt beyond the slowest time scale its energy may rise. V(x, t) is taken at the new time
     ("jko", "bdf2") or half-way ("midpoint").
+
+    When to use it: any energy on a line, the first choice there among JKO schemes and the one that those on
+    cells are held to; GaussianJKO, without a mesh, where the law stays Gaussian.
 
     levels: cells, 100 to 1e5; errors fall as levels^-2. mesh: "graded" fits the initial density (default);
     "equal" gives every cell the same mass: order 1, but 7 times closer with 100 levels (and 0.7 times with
@@ -143,7 +147,8 @@ class QuantileJKO:
         slope = float(np.sqrt((energy.gradient(state.edges) ** 2 / lumped(state.masses)).sum()))
         curvature = energy.confining_curvature(state.edges)
         steepest = float(np.abs(curvature).max())
-        limits = [STEPS_PER_SCALE * spread / slope] if slope > 0 else [STEPS_PER_SCALE / max(steepest, 1e-3)]
+        at_rest = STEPS_PER_SCALE / max(steepest, LEAST_CURVATURE)
+        limits = [STEPS_PER_SCALE * spread / slope if slope > 0 else at_rest]
         lowest = float(curvature.min())
         if lowest < 0:
             limits.append(SAFE_SHARE / -lowest)
