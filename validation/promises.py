@@ -1,4 +1,4 @@
-"""What every scheme promises of every run, in one loop: mass, falling energy, densities not negative.
+"""What every scheme on cells or levels promises of every run, in one loop: mass, falling energy, densities not negative.
 
 A scheme joins by one line of `CONTESTANTS`, with the promises its docstring makes. The runs are meant to be
 hard on the promises and not on the eye: a double well or a free boundary, steps much too large for accuracy.
@@ -111,9 +111,9 @@ def mass(measure: Any) -> float:
 
 
 def least(measure: Any) -> float:
-    """The lowest density: of quantiles the narrowest cell says it, negative when two edges cross."""
+    """The lowest density; of quantiles it is negative when two edges cross."""
     if hasattr(measure, "edges"):
-        return float(np.diff(measure.edges).min())
+        return float((measure.masses / np.diff(measure.edges)).min())
     return float(measure.values.min())
 
 

@@ -223,7 +223,7 @@ def _histogram(measure: Any, grid: Grid) -> np.ndarray:
 
 
 def _overlap(uniform: Any, grid: Grid) -> np.ndarray:
-    """Exact averages of a uniform law: the share of every cell that lies in its box, over the box's volume."""
+    """Exact averages of a uniform law: the share of each cell inside its box, over the box's volume."""
     result = np.ones(())
     for axis, (low, high) in enumerate(uniform.bounds):
         edges = np.clip(grid.edges(axis), low, high)

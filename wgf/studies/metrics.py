@@ -55,8 +55,8 @@ def title(metric: str) -> str:
 def projectable(measure: Any, grid: Any) -> Any:
     """The measure itself, or its averages on `grid` when a sliced distance cannot project it.
 
-    A `Barenblatt` or a gallery's exact density has no projections in closed form; on the grid of the result it
-    is held against, its cell averages have.
+    A `Barenblatt` or a gallery's exact density has no projections in closed form; on the grid of the result
+    it is held against, its cell averages have.
     """
     try:
         projector(measure, "reference")

@@ -13,10 +13,11 @@ the primal-dual gap int U(T # mu) + U*(-phi - V) + (phi + V) T # mu: the transpo
 is non-negative in every cell and of the second order in g. Since the step's functional is 1/tau-convex along
 transport (convex V), T # mu is within sqrt(2 tau gap) of the minimiser in W2: that bound stops the iteration.
 
-Newton's equation has the coefficients of the two densities; each is linearised by the secant through the
-two where they differ (a Newton step of exp from far below multiplies it by exp of a large number). With
-mass everywhere (entropy) the far tails carry nothing to solve an equation with: Levenberg-Marquardt's share
-of the dominating constant coefficients, falling with g, keeps their update smooth.
+Newton's equation takes its two coefficients from the two densities, and each coefficient is the secant
+between them where they differ: a tangent of exp, followed from far below, ends exponentially far above. Where
+mass is everywhere (entropy) the far tails weigh next to nothing, so a share of the largest coefficients is
+added everywhere (Levenberg-Marquardt), which falls with g and keeps the update of the tails smooth. Densities
+that jump need more: see `jumps`.
 """
 
 from __future__ import annotations
@@ -46,9 +47,14 @@ DAMPED = 0.001  # Levenberg-Marquardt: share of the constant coefficients per ma
 HALTED = 0.3  # share of the tangent where a cell receives nothing and shall empty itself
 CAREFUL = 2.0  # of the damping after a step cut short, where the gap is no judge
 BOOST, RELAXED = 8.0, 4.0  # of the damping after a step that widened the gap, and after one that did not
-PATIENCE, PROGRESS = 16, 0.9  # ascents in which the gap must shrink to this share
+PATIENCE, PATIENT, PROGRESS = (
+    16,
+    50,
+    0.9,
+)  # ascents (second: where the gap may widen) in which it must shrink to this share
 TOLERATED = 10.0  # times tol: what a search may leave that no longer moves, in far tails
 CLOSED, SHUT = 1e-9, 1.0  # cells: least widths of two boxes in the coefficients of what they hold and ask
+AJAR = 0.1  # in place of SHUT where boxes beyond a jump are thin by right
 TINY = 1e-300
 
 
@@ -207,7 +213,8 @@ class DualStep:
         weight = np.where(differ, secant, np.where(now.brought > 0, tangent, HALTED * tangent))
         live = (either > 0) if compact else np.ones(either.shape, dtype=bool)
         weight += live * (damping * float(tangent[now.rho >= 0.5 * now.rho.max()].max()))
-        contents = [_conductance(now, axis) for axis in range(3)]
+        narrow = SHUT if self.shore is None or self.on_a_line else AJAR
+        contents = [_conductance(now, axis, narrow) for axis in range(3)]
         wanted = now.gradient
         if recall and self.shore is not None:
             wanted = wanted.copy()
@@ -284,22 +291,24 @@ class DualStep:
     def solve(self, now: Assessment, tol: float, iterations: int) -> tuple[Assessment, int]:
         """The potential at which the residual is at most `tol`, and the ascents taken.
 
-        One is always taken, so that steps too short for tol still move. An ascent that widens the gap is
-        taken back and repeated with more damping.
+        One is always taken, so that steps too short for tol still move. A search that no longer moves, or is
+        out of iterations, ends with the least gap seen if that is tolerable.
         """
-        boost, count, mark, since = self.calm, 0, now.gap, 0
+        boost, count, mark, since, best = self.calm, 0, now.gap, 0, now
+        patience = PATIENT if self.trusting else PATIENCE
         while count == 0 or not self.residual(now) <= tol:
+            if now.gap <= best.gap:
+                best = now
             if now.gap < PROGRESS * mark:
                 mark, since = now.gap, count
-            stalled = count - since >= PATIENCE
-            if stalled and self.residual(now) <= TOLERATED * tol:
-                break
-            if stalled or count == iterations:
+            if count - since >= patience or count == iterations:
+                if count > 0 and self.residual(best) <= TOLERATED * tol:
+                    return best, count
                 raise ConvergenceError(
-                    f"a back-and-forth JKO step stopped at the residual {self.residual(now):.1e} "
+                    f"a back-and-forth JKO step stopped at the residual {self.residual(best):.1e} "
                     f"(tol = {tol:.1e}) after {count} of {iterations} iterations on "
                     f"{' x '.join(map(str, now.phi.shape))} cells. Use a smaller dt, more iterations=, a "
-                    "larger tol= or more cells=; data that jump need time steps that smooth them first."
+                    "larger tol= or more cells=."
                 )
             now, boost = self.improved(now, boost)
             count += 1
@@ -320,7 +329,7 @@ class DualStep:
         return now, max(1.0, boost * BOOST)
 
 
-def _conductance(now: Assessment, axis: int) -> Array:
+def _conductance(now: Assessment, axis: int, narrow: float) -> Array:
     """Density at the preimages of the upper faces: content of the two cells over the width of their boxes.
 
     The larger of what is brought and what is asked for; the latter is not concentrated by boxes that a
@@ -333,7 +342,7 @@ def _conductance(now: Assessment, axis: int) -> Array:
         side = now.faces[axis]
         width = side[_pair(axis, 2, n + 1)] - side[_pair(axis, 0, n - 1)]
         brought = (now.brought[below] + now.brought[above]) / np.maximum(width, CLOSED)
-        asked = (now.rho[below] + now.rho[above]) / np.maximum(width, SHUT)
+        asked = (now.rho[below] + now.rho[above]) / np.maximum(width, narrow)
         result[below] = np.maximum(brought, asked)
     return result
 

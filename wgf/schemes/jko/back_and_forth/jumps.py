@@ -37,7 +37,7 @@ def shore(mu: Array) -> Shore | None:
         first, second = mu.take(range(n - 1), axis), mu.take(range(1, n), axis)
         low, high = np.minimum(first, second), np.maximum(first, second)
         if ((high > HELD * mu.max()) & (high > STEEP * low)).any():
-            nearest = distance_transform_edt(~held, return_distances=False, return_indices=True)
+            nearest = np.asarray(distance_transform_edt(~held, return_distances=False, return_indices=True))
             return Shore(held, (nearest[0], nearest[1], nearest[2]))
     return None
 

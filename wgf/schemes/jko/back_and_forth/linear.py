@@ -22,7 +22,7 @@ DEAD = 1e-14  # of the largest diagonal: cells where nothing is and nothing arri
 
 
 class Preconditioner(NamedTuple):
-    """scale (theta_1 - theta_2 Laplace)^-1 scale."""
+    """scale (theta_1 - theta_2 Laplace)^-1 scale, symmetric and positive."""
 
     scale: Array
     inverse: Array

@@ -21,7 +21,7 @@ from wgf.schemes.jko.back_and_forth.dual import Assessment, DualStep
 Array = np.ndarray
 COARSEST = 40  # cells of the longest axis
 COARSE_TOLERANCE = 0.02  # below the error of interpolation
-COARSE_ASCENTS = 12
+COARSE_ASCENTS, COARSE_PATIENT = 12, 50  # second: where steps are judged by their slope, as out of jumps
 MARGIN = 6  # cells around a support as half the cells see it
 SHARES = (0.1, 0.3, 0.5, 0.7, 1.0)  # of the heat of tau, tried in turn
 GOLDEN = 0.5 * (3 - 5**0.5)
@@ -146,7 +146,7 @@ def from_coarser(step: DualStep) -> tuple[Array, Array]:
 def _improved(step: DualStep, now: Assessment) -> Assessment:
     """A few ascents, as many as a coarse grid is worth."""
     boost = step.calm
-    for _ in range(COARSE_ASCENTS):
+    for _ in range(COARSE_PATIENT if step.trusting else COARSE_ASCENTS):
         if step.residual(now) <= COARSE_TOLERANCE:
             break
         now, boost = step.improved(now, boost)

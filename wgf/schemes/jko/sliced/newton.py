@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wgf.schemes.jko.sliced.objective import EMPTY, SlicedObjective, Trial
+from wgf.schemes.jko.sliced.objective import STIFFEST, EMPTY, SlicedObjective, Trial
 
 Array = np.ndarray
 ARMIJO, GOOD = 1e-4, 0.5  # shares of the predicted decrease: that must be real, that ends the comparison
@@ -80,10 +80,10 @@ class _System:
 
     def __init__(self, objective: SlicedObjective, now: Trial) -> None:
         self.objective, self.now, self.full = objective, now, now.rho > 0
-        self.inverse = objective.stiffness(now.rho) / objective.volume
         heat = KAPPA * float(np.mean(objective.grid.spacing**2)) / objective.tau
         filled = np.where(self.full, now.rho * objective.volume, 1.0)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):  # cells of a far tail are stiff beyond doubles: nothing moves there
+            self.inverse = np.minimum(objective.stiffness(now.rho) / objective.volume, STIFFEST)
             self.metric = np.where(self.full, 1 / (self.inverse + heat / filled), 0.0)
         self.gap = objective.gap(now)
 

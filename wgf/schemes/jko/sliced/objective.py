@@ -26,6 +26,7 @@ from wgf.schemes.internal_energy import InternalEnergy
 
 Array = np.ndarray
 EMPTY = 1e-300  # the density that an empty cell counts as where U' is -inf at 0
+STIFFEST = float(np.finfo(np.float64).max)
 SCALAR_ITERATIONS = 200
 
 
@@ -121,7 +122,7 @@ class SlicedObjective:
         above = np.zeros_like(steps)
         above[:, :-1] = np.cumsum(bins[:, ::-1], axis=1)[:, ::-1]
         steps = np.where(trial.upper, -above, steps)
-        bend = trial.transport.bend
+        bend = np.minimum(trial.transport.bend, STIFFEST)  # infinite where the mass underflows
         pull = np.zeros_like(steps)
         pull[:, :-1] = bend[..., 0] * steps[:, :-1] + bend[..., 1] * steps[:, 1:]
         pull[:, 1:] += bend[..., 1] * steps[:, :-1] + bend[..., 2] * steps[:, 1:]

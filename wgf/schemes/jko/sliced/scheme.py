@@ -125,7 +125,8 @@ class SlicedJKO:
             dt,
         )
         found = minimise(objective, state.rho, self.tol, self.iterations)
-        return SlicedState(found.rho, state.time + dt), StepInfo(found.iterations, found.residual)
+        rho = found.rho / (found.rho.sum() * grid.volume)  # the rounding of Newton's additions
+        return SlicedState(rho, state.time + dt), StepInfo(found.iterations, found.residual)
 
     def measure(self, problem: Problem, state: SlicedState) -> Density:
         """The state as a Density."""
