@@ -289,6 +289,8 @@ def test_a_misspelt_scheme_offers_the_near_one(problem):
 
 def test_a_comparison_in_the_plane_projects_an_exact_law_that_has_no_projections_on_the_grid():
     problem = wgf.problems.barenblatt(dimension=2)
-    table = wgf.compare(problem, [wgf.schemes.AggregationDiffusion(cells=n) for n in (24, 48)], t_end=0.1, dt=0.05)
+    table = wgf.compare(
+        problem, [wgf.schemes.AggregationDiffusion(cells=n) for n in (24, 48)], t_end=0.1, dt=0.05
+    )
     coarse, fine = (float(row["sliced_w2"]) for row in table.rows)
     assert 0 < fine < coarse < 0.1

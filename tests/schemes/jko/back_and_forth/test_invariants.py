@@ -88,7 +88,11 @@ def test_a_vanishing_step_changes_nothing(kind, wave, box, seed) -> None:
 @many
 @given(pressures, waves, st.floats(-3, 1).map(lambda e: 10.0**e), boxes)
 def test_equilibrium_rests(kind, wave, dt, box) -> None:
-    """The density with U' + V constant is its own minimiser for any dt."""
+    """The density with U' + V constant is its own minimiser for any dt, up to the vacuum.
+
+    That carries 1e-12 of the mass per cell and moves, the farther the longer dt: L1 1.3e-9 at dt = 10, and in
+    proportion to it (2e-11 with 1e-14, 3e-8 with 1e-10).
+    """
     from wgf.schemes.internal_energy import InternalEnergy
     from wgf.schemes.jko.back_and_forth.dual import DualStep
 
@@ -100,7 +104,7 @@ def test_equilibrium_rests(kind, wave, dt, box) -> None:
     _, rho = step.normalised(np.zeros(shape))
     initial = Density(grid, rho.reshape(grid.cells))
     *_, after, info = stepped(kind, wave, dt, initial)
-    assert np.abs(after.rho - initial.values).sum() * grid.volume <= 1e-9
+    assert np.abs(after.rho - initial.values).sum() * grid.volume <= 1e-8
     assert info.speed_squared <= 1e-9  # the vacuum that carries 1e-12 of the mass moves a little
 
 

@@ -83,7 +83,7 @@ class DualStep:
     """One JKO step on a box of cells (n0, n1, n2), the first of length 1 in the plane and on the line.
 
     mu: the density before, mass 1. V: the potential. strengths: tau / h_k^2, 0 along axes of one cell.
-    share: which push-forward (see `kernels.pushforward.pull`).
+    share: which push-forward (see `kernels.pushforward.pull`). jumps: whether to treat them (see `jumps`).
     """
 
     mu: Array
@@ -92,6 +92,7 @@ class DualStep:
     strengths: Array
     volume: float
     share: bool
+    jumps: bool = True
 
     def assess(self, phi: Array) -> Assessment:
         """Normalise phi by the mass shift and compare the two densities."""
@@ -113,7 +114,7 @@ class DualStep:
     def shore(self) -> Shore | None:
         """Where a density jumps that spreads without limit."""
         if "shore" not in self.__dict__:
-            self.__dict__["shore"] = shore(self.mu) if self.internal.floor == -np.inf else None
+            self.__dict__["shore"] = shore(self.mu) if self.jumps and self.internal.floor == -np.inf else None
         return self.__dict__["shore"]
 
     @property
@@ -195,6 +196,7 @@ class DualStep:
             self.strengths,
             self.volume,
             self.share,
+            self.jumps,
         )
 
     def direction(self, now: Assessment, damping: float, recall: bool = True) -> tuple[Array, int]:

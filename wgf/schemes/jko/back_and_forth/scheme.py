@@ -2,7 +2,7 @@ r"""BackAndForthJKO: minimising movements in one to three dimensions, by the dua
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -211,7 +211,7 @@ class BackAndForthJKO:
         whole = self._warm(step, step.assess(first), near, ascend)
         if whole is None:
             count = 0
-            whole = within(step, *cascade(step), ascend)
+            whole = self._cold(step, ascend)
         found, phi = whole.rho.reshape(grid.cells), whole.phi.reshape(grid.cells)
         residual = whole.step.residual(whole.found)
         return Taken(found, phi, mean_square(phi, found, grid), count, residual)
@@ -224,6 +224,16 @@ class BackAndForthJKO:
             return within(step, warm.phi, warm.rho > 0, ascend)
         except ConvergenceError:
             return None  # the cascade is the better start
+
+    def _cold(self, step: DualStep, ascend: Any) -> Whole:
+        """The step from coarser grids; where the treatment of jumps leads nowhere, again without it."""
+        try:
+            return within(step, *cascade(step), ascend)
+        except ConvergenceError:
+            if step.shore is None:
+                raise
+        plain = replace(step, jumps=False)
+        return within(plain, *cascade(plain), ascend)
 
 
 def dual_step(problem: Problem, grid: Grid, rho: Array, tau: float, share: bool) -> DualStep:

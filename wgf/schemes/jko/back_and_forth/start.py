@@ -77,7 +77,7 @@ def coarser(step: DualStep) -> DualStep:
     ratio = np.array(cells) / np.array(step.mu.shape)
     volume = step.volume / float(np.prod(ratio))
     mu, V = averages(step.mu, cells), averages(step.V, cells)
-    return DualStep(mu, V, step.internal, step.strengths * ratio**2, volume, step.share)
+    return DualStep(mu, V, step.internal, step.strengths * ratio**2, volume, step.share, step.jumps)
 
 
 def guess(step: DualStep) -> Assessment:

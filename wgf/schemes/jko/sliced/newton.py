@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wgf.schemes.jko.sliced.objective import STIFFEST, EMPTY, SlicedObjective, Trial
+from wgf.schemes.jko.sliced.objective import EMPTY, STIFFEST, SlicedObjective, Trial
 
 Array = np.ndarray
 ARMIJO, GOOD = 1e-4, 0.5  # shares of the predicted decrease: that must be real, that ends the comparison
