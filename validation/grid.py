@@ -28,7 +28,7 @@ finds that shares nothing with it but the energy.
   equation, so every term of the equation is seen alone and all of them together.
 * **Agreement.** One step of minimising movements, by quantile functions, back-and-forth, Benamou-Brenier
   and entropic transport: four methods, one minimiser.
-* **Promises.** Mass, falling energy, positive densities: in every run, of every scheme that has cells or levels.
+* **Promises.** Mass, falling energy, positive densities: in every run, of every scheme with cells or levels.
 
 `python -m validation grid` measures all of it again on your machine."""
 

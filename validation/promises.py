@@ -1,4 +1,4 @@
-"""What every scheme on cells or levels promises of every run, in one loop: mass, falling energy, densities not negative.
+"""What schemes on cells or levels promise of every run: mass, falling energy, no negative density; one loop.
 
 A scheme joins by one line of `CONTESTANTS`, with the promises its docstring makes. The runs are meant to be
 hard on the promises and not on the eye: a double well or a free boundary, steps much too large for accuracy.

@@ -21,6 +21,7 @@ GRID = Grid((BOX,), (N,))
 H, X = float(GRID.spacing[0]), GRID.axes[0]
 few = settings(max_examples=12, deadline=None)
 SLACK = H**2  # of the cells, both solutions together
+FRONT_SLACK = 0.3 * H  # at free boundaries cells are first order
 LINEAR = {
     "exponential": FokkerPlanck(cells=N, time="exponential"),
     "tr-bdf2": FokkerPlanck(cells=N),
@@ -94,7 +95,7 @@ def test_two_solutions_of_fokker_planck_come_closer_in_w2(name, bowl, t, pair, D
 def test_two_solutions_of_the_porous_medium_come_closer_in_w2(name, bowl, t, pair, m) -> None:
     energy = wgf.internal(m) + wgf.potential(bowl)
     found, allowed = contracts(POROUS[name], energy, bowl.lowest, t, pair)
-    assert found <= allowed + SLACK
+    assert found <= allowed + FRONT_SLACK
 
 
 def test_a_rate_of_contraction_beyond_the_curvature_would_be_seen() -> None:
