@@ -211,7 +211,7 @@ def draw_plane(path: Path, full: bool) -> str:
     size = float(np.abs(gap).max())
     image = second.pcolormesh(x, y, gap.T, cmap="RdBu_r", vmin=-size, vmax=size, rasterized=True)
     bar = figure.colorbar(image, ax=second, shrink=0.85)
-    bar.formatter.set_powerlimits((0, 0))
+    bar.ax.ticklabel_format(axis="y", scilimits=(0, 0))
     l1 = float(np.abs(found.values - exact).sum() * found.grid.volume)
     style.dress(second, "x", "", f"(computed - exact) / peak, L1 {l1:.1e}", grid=False)
     for axes in (first, second):

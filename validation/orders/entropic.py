@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
@@ -69,7 +70,8 @@ def gaussian_step(
         return own - cross - dt * (diffusion - stiffness * v)
 
     high = 4 * (variance + dt * diffusion)
-    return float(brentq(gap, 1e-12 * variance, high, xtol=1e-300, rtol=4 * np.finfo(float).eps))
+    root: Any = brentq(gap, 1e-12 * variance, high, xtol=1e-300, rtol=4 * np.finfo(float).eps)
+    return float(root)
 
 
 def sampled(gaussian: wgf.Gaussian, grid: wgf.Grid) -> wgf.Density:
