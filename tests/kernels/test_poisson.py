@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wgf.kernels.poisson import cosine_solve, neumann_symbol, weighted_laplacian
 
@@ -51,3 +53,17 @@ def test_with_variable_coefficients_the_forms_agree_and_nothing_passes_a_wall(sh
     np.testing.assert_allclose(other, out, rtol=0, atol=1e-14)
     assert abs(out.sum()) < 1e-12
     assert np.abs(out).max() > 1e-3
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(2, 24)),
+    st.floats(1e-2, 10),
+    st.tuples(st.floats(0.0, 100), st.floats(0.0, 100), st.floats(0.0, 100)),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_cosine_transform_inverts_any_stencil(shape, theta1, strengths, seed) -> None:
+    x = np.random.default_rng(seed).standard_normal(shape)
+    found = cosine_solve(stencil(x, theta1, strengths), 1 / (theta1 + neumann_symbol(shape, strengths)))
+    condition = 1 + 12 * sum(strengths) / theta1
+    assert np.abs(found - x).max() <= 1e-14 * condition
