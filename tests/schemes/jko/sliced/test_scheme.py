@@ -19,7 +19,7 @@ from wgf.schemes.cells import potential_at_centers
 from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko import QuantileJKO
 from wgf.schemes.jko.sliced import SlicedJKO
-from wgf.schemes.jko.sliced.objective import SlicedObjective, normalised
+from wgf.schemes.jko.sliced.objective import normalised
 from wgf.transport import distance
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it
@@ -42,23 +42,6 @@ def averages(measure, grid: Grid) -> np.ndarray:
 
 def l1(rho: np.ndarray, measure, grid: Grid) -> float:
     return float(np.abs(rho - averages(measure, grid)).sum() * grid.volume)
-
-
-def objective_of(problem: Problem, scheme: SlicedJKO, rho: np.ndarray, dt: float) -> SlicedObjective:
-    grid = problem.grid(scheme.cells)
-    objective = SlicedObjective(
-        problem.energy,
-        InternalEnergy.of(problem.energy),
-        grid,
-        potential_at_centers(problem, grid),
-        scheme._places(problem, grid),
-        np.zeros(0),
-        dt,
-    )
-    target = objective.project(rho * grid.volume)
-    return SlicedObjective(
-        problem.energy, objective.internal, grid, objective.potential, objective.places, target, dt
-    )
 
 
 # ------------------------------------------------------------------------------- exact steps, own clock
@@ -232,7 +215,7 @@ def hold_a_step(problem: Problem, scheme: SlicedJKO, dt: float) -> None:
     grid = problem.grid(scheme.cells)
     assert abs(after.rho.sum() * grid.volume - 1) < 1e-13
     assert after.rho.min() >= 0
-    objective = objective_of(problem, scheme, before.rho, dt)
+    objective = scheme._objective(problem, before.rho, dt)
     values = [problem.energy.value(Density(grid, s.rho)) for s in (before, after)]
     moved = objective.at(after.rho).transport.value.mean()
     assert values[1] + moved / (2 * dt) <= values[0] + 1e-11 * (1 + abs(values[0]))
@@ -268,7 +251,7 @@ def test_a_power_alone_lowers_the_energy_whatever_the_start(seed: int, dt: float
 def test_the_minimiser_beats_random_perturbations(seed: int) -> None:
     problem, scheme, dt = drawn(seed, 12), SlicedJKO(cells=12, directions=8), 0.1
     (before, after), _ = march(problem, scheme, dt, 1)
-    objective = objective_of(problem, scheme, before.rho, dt)
+    objective = scheme._objective(problem, before.rho, dt)
     p = objective.internal.derivative(after.rho)
     best, rng = objective.trial(p).value, np.random.default_rng(seed)
     for size in (1e-3, 0.1):

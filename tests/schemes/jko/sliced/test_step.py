@@ -9,10 +9,7 @@ from wgf.energies import Quadratic, entropy, internal, potential
 from wgf.errors import ConvergenceError
 from wgf.measures import Barenblatt, Gaussian, Uniform
 from wgf.problem import Problem
-from wgf.schemes.cells import potential_at_centers
-from wgf.schemes.internal_energy import InternalEnergy
 from wgf.schemes.jko.sliced import SlicedJKO, step
-from wgf.schemes.jko.sliced.objective import SlicedObjective
 
 RNG = np.random.default_rng(0)  # no scheme here draws from it
 BOWL = potential(Quadratic(np.eye(2)))
@@ -25,23 +22,6 @@ def march(problem: Problem, scheme: SlicedJKO, dt: float, steps: int):
         states.append(state)
         infos.append(info)
     return states, infos
-
-
-def objective_of(problem: Problem, scheme: SlicedJKO, rho: np.ndarray, dt: float) -> SlicedObjective:
-    grid = problem.grid(scheme.cells)
-    objective = SlicedObjective(
-        problem.energy,
-        InternalEnergy.of(problem.energy),
-        grid,
-        potential_at_centers(problem, grid),
-        scheme._places(problem, grid),
-        np.zeros(0),
-        dt,
-    )
-    target = objective.project(rho * grid.volume)
-    return SlicedObjective(
-        problem.energy, objective.internal, grid, objective.potential, objective.places, target, dt
-    )
 
 
 POWERS = (
@@ -66,7 +46,7 @@ def test_a_power_alone_is_minimised_out_of_tails_and_as_its_support_shrinks(ener
         SlicedJKO(cells=20, directions=16),
     )
     (before, after), (info,) = march(problem, scheme, dt, 1)
-    volume, objective = problem.grid(20).volume, objective_of(problem, scheme, before.rho, dt)
+    volume, objective = problem.grid(20).volume, scheme._objective(problem, before.rho, dt)
 
     def excess(rho: np.ndarray) -> float:
         slope = objective.gap(objective.at(rho))
@@ -88,7 +68,7 @@ def test_a_wall_leaves_what_newton_alone_finds() -> None:
     )
     (before, after), (info,) = march(problem, scheme, 0.1, 1)
     assert info.iterations < step.TRIED  # no wall was needed
-    objective = objective_of(problem, scheme, before.rho, 0.1)
+    objective = scheme._objective(problem, before.rho, 0.1)
     reached = step.Descent(objective.at(before.rho), 0, np.inf, False)
     walled = step._behind_walls(objective, reached, before.rho, 1e-12, 100)
     np.testing.assert_allclose(walled.trial.rho, after.rho, rtol=0, atol=1e-6 * after.rho.max())

@@ -112,20 +112,9 @@ class SlicedJKO:
         self, problem: Problem, state: SlicedState, dt: float, rng: np.random.Generator
     ) -> tuple[SlicedState, StepInfo]:
         """One step of dt on the sliced clock, from problem.time."""
-        later, grid = problem.at(problem.time + dt), self._grid(problem)
-        places = self._places(problem, grid)
-        masses = state.rho * grid.volume
-        objective = SlicedObjective(
-            later.energy,
-            InternalEnergy.of(later.energy),
-            grid,
-            potential_at_centers(later, grid),
-            places,
-            sliced_project(masses.reshape(places.cells), places),
-            dt,
-        )
+        objective = self._objective(problem, state.rho, dt)
         found = minimise(objective, state.rho, self.tol, self.iterations)
-        rho = found.rho / (found.rho.sum() * grid.volume)  # the rounding of Newton's additions
+        rho = found.rho / (found.rho.sum() * objective.volume)  # the rounding of Newton's additions
         return SlicedState(rho, state.time + dt), StepInfo(found.iterations, found.residual)
 
     def measure(self, problem: Problem, state: SlicedState) -> Density:
@@ -151,6 +140,21 @@ class SlicedJKO:
         slope = float(np.sqrt((density.cell_masses * square).sum()))
         spread = float(np.sqrt(np.trace(density.cov()) / problem.dimension))
         return STEPS_PER_SCALE * spread / (problem.dimension * max(slope, spread * 1e-3))
+
+    def _objective(self, problem: Problem, rho: np.ndarray, dt: float) -> SlicedObjective:
+        """What a step of dt from rho minimises."""
+        later, grid = problem.at(problem.time + dt), self._grid(problem)
+        places = self._places(problem, grid)
+        masses = rho * grid.volume
+        return SlicedObjective(
+            later.energy,
+            InternalEnergy.of(later.energy),
+            grid,
+            potential_at_centers(later, grid),
+            places,
+            sliced_project(masses.reshape(places.cells), places),
+            dt,
+        )
 
     def _grid(self, problem: Problem) -> Grid:
         return problem.grid(self.cells)
