@@ -125,6 +125,7 @@ def defect(time: str) -> Callable[[bool], Ladder]:
                 dt=t_end / count,
                 record=["dissipation"],
             )
+            assert run.stats["fallback_steps"] == 0, "steps were replaced by their safe substitute"
             errors.append(abs(run.dissipation_defect()))
         return Ladder(f"dissipation defect, {time}", "dt", tuple(t_end / n for n in levels), errors, "defect")
 
